@@ -1,0 +1,31 @@
+import { defineEvent, type EventType } from '@pando/saga'
+import { type Static, type TObject, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+/** The user that nearly every event is about; its id is the key, so that everything about a user keeps its order. */
+export const User = { userId: Type.String({ format: 'uuid' }) }
+export const Refusal = { ...User, reason: Type.String({ minLength: 1, maxLength: 64 }) }
+
+/**
+ * Declares version 1 of an event about a user. Readers keep the members that the schema names and ignore all others; nothing is
+ * converted. The topic is the service's name, the part of the event's name before the dot.
+ */
+export function userEvent<const Name extends string, S extends TObject>(name: Name, schema: S): EventType<Name, Static<S> & { userId: string }> {
+  type Data = Static<S> & { userId: string }
+  const check = Compile(schema)
+  const members = Object.keys(schema.properties)
+  return defineEvent<Name, Data>({
+    name,
+    version: 1,
+    topic: name.slice(0, name.indexOf('.')),
+    key: (data) => data.userId,
+    data(value): Data {
+      if (!check.Check(value)) {
+        const [error] = check.Errors(value)
+        throw new Error(error ? `${error.instancePath || '/'} ${error.message}` : 'not valid')
+      }
+      const source = value as Record<string, unknown>
+      return Object.fromEntries(members.filter((member) => member in source).map((member) => [member, source[member]])) as Data
+    },
+  })
+}

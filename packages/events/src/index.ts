@@ -1,0 +1,3 @@
+export * from './chat.ts'
+export * from './customer.ts'
+export * from './user.ts'

@@ -1,0 +1,147 @@
+import type { Socket } from 'node:net'
+import pg from 'pg'
+import { asError, SagaError } from './errors.ts'
+
+export type Row = Record<string, unknown>
+
+/** What statements are sent to: a database, a transaction, a connection of one's own. Statements with values are prepared once per connection. */
+export interface Queryable {
+  query<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<R[]>
+}
+
+/** A connection of one's own: advisory locks and settings live as long as it does. `lost` resolves when it is gone, for whatever reason. */
+export interface Connection extends Queryable {
+  readonly lost: Promise<void>
+  close(): Promise<void>
+}
+
+/** A connection for the time of one transaction; `release(true)` destroys it. */
+export interface Leased extends Queryable {
+  /** Throws SAGA_COMMIT_LOST when the server answers with a roll-back, as it does after a failed statement. */
+  commit(): Promise<void>
+  release(destroy: boolean): void
+}
+
+export interface Database extends Queryable {
+  /** A connection that is not of the pool; `onNotification` gets the payloads of the channels it listens to. */
+  connect(onNotification?: (payload: string) => void): Promise<Connection>
+  /** A connection of the pool; waits while all are out. */
+  lease(): Promise<Leased>
+  /** Called after each commit that appended events: wakes this process's relay. */
+  onAppended(listener: () => void): () => void
+  appended(): void
+  stats(): { total: number; idle: number; waiting: number }
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  connectionString: string
+  /** Connections of the pool at most; default 5. */
+  max?: number
+  applicationName?: string
+  /** Told of connections that break while idle; they are replaced by themselves. */
+  onError?: (error: Error) => void
+}
+
+const INT8 = 20
+// bigint as number: sequence numbers and offsets stay far below 2^53.
+const types = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+}
+
+// One name for each statement text: PostgreSQL then plans it once per connection. All texts are constants of the code.
+const names = new Map<string, string>()
+function prepared(text: string): string {
+  let name = names.get(text)
+  if (name === undefined) names.set(text, (name = `s${names.size}`))
+  return name
+}
+
+// Statements sent in one turn of the event loop leave in one write: `begin` with the first statement, the last one with `commit`.
+function coalesce(client: pg.ClientBase): void {
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection
+  if (stream.writableCorked > 0) return
+  stream.cork()
+  process.nextTick(() => stream.uncork())
+}
+
+async function send<R>(client: pg.ClientBase | pg.Pool, text: string, values?: readonly unknown[]): Promise<R[]> {
+  if (client instanceof pg.Client) coalesce(client)
+  const result = values
+    ? await client.query({ name: prepared(text), text, values: values as unknown[] })
+    : await client.query(text)
+  return result.rows as R[]
+}
+
+// A statement keeps the plan that it got while its tables were small, and small tables are scanned and hashed: `update … from unnest`
+// was seen to read a whole table of sagas for one of them. What is sent here finds rows by their keys.
+const PLANNER = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off'
+
+/** Opens a pool on one database (`pg`, pipelined). Nothing is sent until the first statement. */
+export function createDatabase(options: DatabaseOptions): Database {
+  const settings = {
+    connectionString: options.connectionString,
+    application_name: options.applicationName ?? 'saga',
+    types,
+    options: PLANNER,
+    pipeline: true,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+  }
+  const onError = options.onError ?? (() => {})
+  const pool = new pg.Pool({ ...settings, max: options.max ?? 5, idleTimeoutMillis: 30_000 })
+  pool.on('error', onError)
+  const listeners = new Set<() => void>()
+  let closing: Promise<void> | undefined
+
+  return {
+    query: (text, values) => send(pool, text, values),
+
+    async connect(onNotification) {
+      const client = new pg.Client(settings)
+      if (onNotification) client.on('notification', ({ payload }) => onNotification(payload ?? ''))
+      const lost = new Promise<void>((resolve) => {
+        client.on('error', (error) => {
+          onError(error)
+          resolve()
+        })
+        client.on('end', resolve)
+      })
+      await client.connect()
+      return {
+        query: (text, values) => send(client, text, values),
+        lost,
+        close: () => client.end().catch((thrown: unknown) => onError(asError(thrown))),
+      }
+    },
+
+    async lease() {
+      const client = await pool.connect()
+      // Between checkout and release the pool does not listen; an error without a listener would end the process.
+      client.on('error', onError)
+      return {
+        query: (text, values) => send(client, text, values),
+        async commit() {
+          const { command } = await client.query('commit')
+          if (command !== 'COMMIT')
+            throw new SagaError('SAGA_COMMIT_LOST', 'a statement of this transaction failed, so it was rolled back')
+        },
+        release(destroy) {
+          client.removeListener('error', onError)
+          client.release(destroy)
+        },
+      }
+    },
+
+    onAppended(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    appended() {
+      for (const listener of listeners) listener()
+    },
+    stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close: () => (closing ??= pool.end()),
+  }
+}

@@ -1,0 +1,57 @@
+export { type Connection, createDatabase, type Database, type DatabaseOptions, type Leased, type Queryable, type Row } from './database.ts'
+export { type Consumer, type ConsumerStats, createConsumer } from './consumer.ts'
+export { ensureDays } from './days.ts'
+export { asError, isTransient, SagaError, type SagaErrorCode } from './errors.ts'
+export {
+  type Cause,
+  type DataOf,
+  type DataSchema,
+  defineEvent,
+  type Envelope,
+  type EventKind,
+  type EventType,
+  type NewEvent,
+  type Received,
+  type ReceivedOf,
+  type StandardSchema,
+} from './event.ts'
+export { createHub, type Hub, type OpenOptions } from './hub.ts'
+export { createBell, createLoop, type Bell, type Running } from './loop.ts'
+export { createMemoryLog, createMemoryTransport, type Faults, type MemoryLog } from './memory.ts'
+export { migrate } from './migrate.ts'
+export { append, outboxLag } from './outbox.ts'
+export { discardParked, listParked, type ParkedKey } from './parked.ts'
+export { partitionOf } from './partition.ts'
+export { createPostgresTransport } from './postgres.ts'
+export { each, on, type Reaction } from './reaction.ts'
+export { createRelay, type Relay } from './relay.ts'
+export {
+  begin,
+  defineSaga,
+  evolve,
+  type SagaDefinition,
+  type SagaInput,
+  type SagaState,
+  type SagaStatus,
+  type SagaView,
+  type Step,
+  type StepDefinition,
+  type StepStatus,
+} from './saga.ts'
+export { type HistoryEntry, listSagas, type SagaPlace, type SagaQuery } from './saga-views.ts'
+export { type SagaHooks, type Sagas, type SagaVersion, type StartItem } from './sagas.ts'
+export {
+  appendToStreams,
+  createStreamSource,
+  type Cursor,
+  formatCursor,
+  type NewStreamEvent,
+  parseCursor,
+  type StoredEvent,
+  type StreamedEvent,
+  type StreamHead,
+  type StreamSource,
+} from './streams.ts'
+export { retryOnConflict, transaction, type Tx } from './transaction.ts'
+export type { LogReader, LogRecord, PlacedRecord, TopicState, Transport, Want } from './transport.ts'
+export { createWorker, type Worker } from './worker.ts'

@@ -1,0 +1,91 @@
+import { asError } from './errors.ts'
+
+/** Something that runs: `start` may be called once, `stop` as often as one likes, all get the same promise. */
+export interface Running {
+  start(): void
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** A wake-up that is not lost when nobody waits yet: the next wait returns at once. */
+export interface Bell {
+  ring(): void
+  /** Resolves at the next ring, or after `ms`. */
+  wait(ms: number): Promise<void>
+}
+
+export function createBell(): Bell {
+  let rung = false
+  let wake: (() => void) | undefined
+  return {
+    ring() {
+      rung = true
+      wake?.()
+    },
+    wait(ms) {
+      if (rung) {
+        rung = false
+        return Promise.resolve()
+      }
+      return new Promise((resolve) => {
+        const timer = setTimeout(done, ms)
+        function done(): void {
+          clearTimeout(timer)
+          wake = undefined
+          rung = false
+          resolve()
+        }
+        wake = done
+      })
+    },
+  }
+}
+
+const FIRST_BACKOFF_MS = 50
+const LAST_BACKOFF_MS = 5_000
+
+/**
+ * Calls `turn` again and again until stopped; after an error it tells `onError` and waits 50 ms, then twice as long each time up to
+ * 5 s, with jitter, until a turn succeeds. `bell` is rung by stop(), so a turn that waits on it ends early.
+ */
+export function createLoop(options: {
+  turn: (stopping: () => boolean) => Promise<void>
+  bell: Bell
+  onError: (error: Error) => void
+  /** Runs once after the last turn. */
+  end?: () => Promise<void>
+}): Running {
+  let stopping = false
+  let running: Promise<void> | undefined
+  const pause = createBell()
+
+  async function run(): Promise<void> {
+    let backoff = 0
+    while (!stopping) {
+      try {
+        await options.turn(() => stopping)
+        backoff = 0
+      } catch (thrown) {
+        if (stopping) break
+        options.onError(asError(thrown))
+        backoff = Math.min(LAST_BACKOFF_MS, backoff === 0 ? FIRST_BACKOFF_MS : backoff * 2)
+        await pause.wait(backoff * (0.75 + Math.random() / 2))
+      }
+    }
+    await options.end?.()
+  }
+
+  const stop = async (): Promise<void> => {
+    stopping = true
+    options.bell.ring()
+    pause.ring()
+    await running
+  }
+  return {
+    start() {
+      running ??= run()
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}

@@ -1,0 +1,497 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import test, { type TestContext, suite } from 'node:test'
+import {
+  createDatabase,
+  type Database,
+  migrate,
+  type NewEvent,
+  type Received,
+  type SagaHooks,
+  type SagaVersion,
+  type SagaView,
+  transaction,
+} from '../src/index.ts'
+import { type Envelope, envelopeOf } from '../src/event.ts'
+import type { SagaDefinition } from '../src/saga.ts'
+import { createSagas } from '../src/sagas.ts'
+import { testDatabase } from '../../../test/support/postgres.ts'
+import {
+  accountDeletion,
+  memberAdded,
+  memberRemoved,
+  signUp,
+  walletClosed,
+  walletOpened,
+  walletRefused,
+} from './example-sagas.ts'
+import { faultsOf } from './saga-rules.ts'
+
+const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 6)
+const user = { userId: 'u1' }
+
+const database = (t: TestContext) =>
+  testDatabase(t, {
+    template: 'sagas',
+    migrate: (db) => migrate(db, { schema: 'saga', directory: new URL('../sql/service/', import.meta.url) }),
+  })
+
+/** The service that starts sagas, with a clock that is set by hand, and all that it tells of. */
+async function createService(db: Database, options: { definition?: SagaDefinition; hooks?: SagaHooks } = {}) {
+  const { definition = signUp, hooks = {} } = options
+  const clock = { now: NOW }
+  const told: SagaVersion[] = []
+  const errors: Error[] = []
+  let heard = Promise.withResolvers<void>()
+  const sagas = createSagas({
+    db,
+    sagas: [{ definition, hooks }],
+    now: () => clock.now,
+    onError(error) {
+      errors.push(error)
+      heard.resolve()
+    },
+    onVersions(versions) {
+      told.push(...versions)
+      heard.resolve()
+    },
+  })
+  await sagas.prepare()
+  return {
+    sagas,
+    clock,
+    told,
+    errors,
+    start: (items: readonly { deadlineMs?: number; traceparent?: string }[]): Promise<SagaView[]> =>
+      transaction(db, async (tx) =>
+        sagas.start(
+          tx,
+          definition as SagaDefinition<object>,
+          items.map((item) => ({ id: randomUUID(), ownerId: 'u1', data: { ...user, name: 'nayun' }, ...item })),
+        ),
+      ),
+    hear: (...events: Received[]): Promise<void> => transaction(db, (tx) => sagas.reaction.react(events, tx)),
+    /** Resolves when this is so; asks again whenever something was told. */
+    async until(holds: () => boolean): Promise<void> {
+      while (!holds()) {
+        await heard.promise
+        heard = Promise.withResolvers()
+      }
+    },
+    ended: (...views: SagaView[]): boolean =>
+      views.every(({ id }) => told.some((version) => version.id === id && version.event.last)),
+  }
+}
+
+/** An answer to a saga, as the consumer hands it over. */
+const answer = ({ id, type }: SagaView, made: NewEvent): Received => ({
+  ...envelopeOf(made, NOW + 1, { sagaType: type, sagaId: id }),
+  topic: made.kind.topic,
+  partition: 3,
+  offset: 7,
+  tries: 1,
+})
+
+const versionsOf = async (db: Database, { id }: SagaView): Promise<SagaView[]> =>
+  (await db.query<{ view: string }>('select view from saga.saga_event where saga_id = $1 order by version', [id])).map(
+    ({ view }) => JSON.parse(view) as SagaView,
+  )
+const outboxOf = async (db: Database): Promise<Envelope[]> =>
+  (await db.query<{ body: string }>('select body from saga.outbox order by seq')).map(
+    ({ body }) => JSON.parse(body) as Envelope,
+  )
+
+suite('starting', () => {
+  test('a saga, its first version and its event are there when the transaction commits, and only then', async (t) => {
+    const db = await database(t)
+    const { sagas, told } = await createService(db)
+    const item = { id: randomUUID(), ownerId: 'u1', data: { ...user, name: 'nayun' } }
+    const left = transaction(db, async (tx) => {
+      sagas.start(tx, signUp, [item])
+      await tx.query('select 1')
+      throw new Error('changed its mind')
+    })
+    await assert.rejects(left, /changed its mind/)
+    assert.deepEqual([await sagas.find('sign-up', item.id), await outboxOf(db), told], [undefined, [], []])
+
+    const [view] = await transaction(db, async (tx) => sagas.start(tx, signUp, [item]))
+    const state = await sagas.find('sign-up', item.id)
+    assert.deepEqual(state?.view, view)
+    assert.equal(state?.ownerId, 'u1')
+    assert.deepEqual(await versionsOf(db, view!), [view])
+    const [started, ...others] = await outboxOf(db)
+    assert.deepEqual(others, [])
+    assert.equal(started?.type, 'user.sign-up-started')
+    assert.deepEqual([started.sagaType, started.sagaId, started.data], ['sign-up', item.id, item.data])
+    assert.deepEqual(
+      told.map(({ id, event }) => [id, event.seq, event.last]),
+      [[item.id, 1, false]],
+    )
+  })
+
+  test('many at once', async (t) => {
+    const db = await database(t)
+    const { start, sagas } = await createService(db)
+    const views = await start(Array.from({ length: 300 }, () => ({})))
+    assert.equal((await outboxOf(db)).length, 300)
+    for (const view of [views[0]!, views[299]!]) assert.deepEqual((await sagas.find('sign-up', view.id))?.view, view)
+    assert.equal(await sagas.find('account-deletion', views[0]!.id), undefined)
+    assert.deepEqual(await start([]), [])
+  })
+})
+
+suite('answers', () => {
+  test('bring a saga to its end; each version is kept as it was', async (t) => {
+    const db = await database(t)
+    const { start, hear, sagas, told } = await createService(db)
+    const [saga, other] = (await start([{}, {}])) as [SagaView, SagaView]
+    await hear(answer(saga, memberAdded(user)))
+    await hear(answer(saga, memberAdded(user)))
+    await hear(answer(saga, walletOpened(user)))
+
+    const versions = await versionsOf(db, saga)
+    assert.deepEqual(
+      versions.map(({ status }) => status),
+      ['running', 'running', 'completed'],
+    )
+    assert.deepEqual(faultsOf(signUp, versions), [])
+    assert.deepEqual((await sagas.find('sign-up', saga.id))?.view, versions.at(-1))
+    assert.deepEqual((await sagas.find('sign-up', other.id))?.view, other)
+    assert.deepEqual(
+      told
+        .filter(({ id }) => id === saga.id)
+        .map(({ event }) => ({ ...event, data: JSON.parse(event.data) as SagaView })),
+      versions.map((view, i) => ({ seq: i + 1, type: 'saga', data: view, last: i === 2 })),
+    )
+  })
+
+  test('may all come in one batch, with repeats, and with answers to sagas of others', async (t) => {
+    const db = await database(t)
+    const { start, hear, sagas } = await createService(db)
+    const views = await start(Array.from({ length: 40 }, () => ({})))
+    const foreign = { ...views[0]!, type: 'ordering' }
+    const unknown = { ...views[0]!, id: randomUUID() }
+    const { sagaId: _, ...bare } = answer(views[0]!, walletRefused({ ...user, reason: 'none' }))
+    await hear(
+      answer(foreign, memberAdded(user)),
+      answer(unknown, memberAdded(user)),
+      bare,
+      ...views.flatMap((view, i) => [
+        answer(view, memberAdded(user)),
+        answer(view, memberAdded(user)),
+        answer(view, i % 2 === 0 ? walletOpened(user) : walletRefused({ ...user, reason: 'wallet_exists' })),
+        answer(view, memberRemoved(user)),
+      ]),
+    )
+    for (const [i, view] of views.entries()) {
+      const versions = await versionsOf(db, view)
+      assert.deepEqual(faultsOf(signUp, versions), [])
+      assert.equal(versions.at(-1)?.status, i % 2 === 0 ? 'completed' : 'failed')
+      assert.deepEqual((await sagas.find('sign-up', view.id))?.view, versions.at(-1))
+    }
+    const last = (await outboxOf(db)).slice(40).map(({ type, sagaId }) => [type, sagaId])
+    assert.deepEqual(
+      last,
+      views.map(({ id }, i) => [i % 2 === 0 ? 'user.registered' : 'user.sign-up-failed', id]),
+    )
+  })
+
+  test('that change nothing write nothing', async (t) => {
+    const db = await database(t)
+    const { start, hear, told } = await createService(db)
+    const [saga] = (await start([{}])) as [SagaView]
+    await hear(answer(saga, memberAdded(user)), answer(saga, walletOpened(user)))
+    const rows = await db.query('select *, xmin from saga.saga')
+    told.length = 0
+    await hear(answer(saga, memberAdded(user)), answer(saga, memberRemoved(user)))
+    assert.deepEqual(await db.query('select *, xmin from saga.saga'), rows)
+    assert.deepEqual(told, [])
+  })
+
+  test('cause the event that ends it: the chain, the saga and the trace go on', async (t) => {
+    const db = await database(t)
+    const { start, hear } = await createService(db)
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const [saga] = (await start([{ traceparent }])) as [SagaView]
+    const [started] = await outboxOf(db)
+    const chain = { correlationId: started!.id, traceparent }
+    await hear({ ...answer(saga, memberAdded(user)), ...chain })
+    const second = { ...answer(saga, walletOpened(user)), ...chain, tries: 4 }
+    await hear(second)
+    const registered = (await outboxOf(db)).at(-1)!
+    assert.deepEqual(
+      { ...registered, id: '', time: '' },
+      {
+        id: '',
+        time: '',
+        type: 'user.registered',
+        version: 1,
+        key: 'u1',
+        sagaType: 'sign-up',
+        sagaId: saga.id,
+        causationId: second.id,
+        correlationId: started!.id,
+        traceparent,
+        attempt: 4,
+        data: user,
+      },
+    )
+  })
+
+  test('of two instances at once wait for each other, and none is lost', async (t) => {
+    const db = await database(t)
+    const another = createDatabase({ connectionString: db.url, applicationName: 'another' })
+    t.after(() => another.close())
+    const [one, two] = [await createService(db), await createService(another)]
+    const [saga] = (await one.start([{}])) as [SagaView]
+
+    const open = Promise.withResolvers<void>()
+    const first = transaction(db, async (tx) => {
+      await one.sagas.reaction.react([answer(saga, memberAdded(user))], tx)
+      await open.promise
+    })
+    const second = two.hear(answer(saga, walletOpened(user)))
+    await waitsForLock(db, 'another')
+    open.resolve()
+    await Promise.all([first, second])
+
+    const versions = await versionsOf(db, saga)
+    assert.deepEqual(faultsOf(signUp, versions), [])
+    assert.deepEqual(
+      versions.map(({ status }) => status),
+      ['running', 'running', 'completed'],
+    )
+  })
+
+  test('of two instances to the same hundred sagas, in opposite orders, neither lose one nor deadlock', async (t) => {
+    const db = await database(t)
+    const another = createDatabase({ connectionString: db.url })
+    t.after(() => another.close())
+    const [one, two] = [await createService(db), await createService(another)]
+    for (let round = 0; round < 5; round++) {
+      const views = await one.start(Array.from({ length: 100 }, () => ({})))
+      await Promise.all([
+        one.hear(...views.map((view) => answer(view, memberAdded(user)))),
+        two.hear(...views.toReversed().map((view) => answer(view, walletOpened(user)))),
+      ])
+      for (const view of views) {
+        const versions = await versionsOf(db, view)
+        assert.deepEqual(faultsOf(signUp, versions), [])
+        assert.equal(versions.at(-1)?.status, 'completed')
+      }
+    }
+  })
+})
+
+suite('hooks', () => {
+  test('run once a saga has ended, in its transaction', async (t) => {
+    const db = await database(t)
+    await db.query('create table account (id text, status text)')
+    const hook =
+      (status: string): SagaHooks['completed'] =>
+      async (ended, tx) => {
+        for (const { view, start } of ended) {
+          assert.equal(view.status, status)
+          await tx.query('insert into account values ($1, $2)', [(start.data as typeof user).userId, status])
+        }
+      }
+    const { start, hear } = await createService(db, {
+      hooks: { completed: hook('completed')!, failed: hook('failed')! },
+    })
+    const [good, bad, open] = (await start([{}, {}, {}])) as [SagaView, SagaView, SagaView]
+    await hear(
+      ...[good, bad, open].map((saga) => answer(saga, memberAdded(user))),
+      answer(good, walletOpened(user)),
+      answer(bad, walletRefused({ ...user, reason: 'wallet_exists' })),
+    )
+    assert.deepEqual(await db.query('select * from account'), [{ id: 'u1', status: 'completed' }])
+    await hear(answer(bad, memberRemoved(user)))
+    await hear(answer(bad, memberRemoved(user)), answer(good, walletOpened(user)))
+    assert.deepEqual(await db.query('select * from account order by status'), [
+      { id: 'u1', status: 'completed' },
+      { id: 'u1', status: 'failed' },
+    ])
+  })
+
+  test('that throw undo all of it', async (t) => {
+    const db = await database(t)
+    let broken = true
+    const completed = async (): Promise<void> => {
+      if (broken) throw new Error('no account')
+    }
+    const { start, hear, sagas, told } = await createService(db, { hooks: { completed } })
+    const [saga] = (await start([{}])) as [SagaView]
+    const answers = [answer(saga, memberAdded(user)), answer(saga, walletOpened(user))]
+    await assert.rejects(hear(...answers), /no account/)
+    assert.deepEqual((await sagas.find('sign-up', saga.id))?.view, saga)
+    assert.equal((await outboxOf(db)).length, 1)
+    assert.equal(told.length, 1)
+    broken = false
+    await hear(...answers)
+    assert.equal((await sagas.find('sign-up', saga.id))?.view.status, 'completed')
+  })
+})
+
+suite('deadlines', () => {
+  test('end what is late, and nothing before its time', async (t) => {
+    const db = await database(t)
+    const failed: string[] = []
+    const service = await createService(db, {
+      hooks: { failed: async (ended) => void failed.push(...ended.map(({ view }) => view.id)) },
+    })
+    const { start, hear, sagas, clock } = service
+    const [late, halfway, early, done] = (await start([{}, {}, { deadlineMs: 30_001 }, {}])) as [
+      SagaView,
+      SagaView,
+      SagaView,
+      SagaView,
+    ]
+    await hear(answer(halfway, memberAdded(user)), answer(done, memberAdded(user)), answer(done, walletOpened(user)))
+    clock.now = NOW + 30_000
+    sagas.deadlines.start()
+    t.after(() => sagas.deadlines.stop())
+    await service.until(() => service.ended(late))
+    await service.until(() => service.told.some(({ id, event }) => id === halfway.id && event.seq === 3))
+
+    const statuses = async (saga: SagaView): Promise<string[]> =>
+      (await versionsOf(db, saga)).map(({ status }) => status)
+    assert.deepEqual(await statuses(late), ['running', 'compensating', 'failed'])
+    assert.deepEqual(await statuses(halfway), ['running', 'running', 'compensating'])
+    assert.deepEqual(await statuses(early), ['running'])
+    assert.deepEqual(await statuses(done), ['running', 'running', 'completed'])
+    assert.deepEqual(failed, [late.id])
+
+    await hear(
+      answer(halfway, walletOpened(user)),
+      answer(halfway, walletClosed(user)),
+      answer(halfway, memberRemoved(user)),
+    )
+    const versions = await versionsOf(db, halfway)
+    assert.deepEqual(faultsOf(signUp, versions), [])
+    assert.deepEqual(versions.at(-1)?.steps.customer, { status: 'failed', reason: 'deadline' })
+    assert.equal(versions.at(-1)?.status, 'failed')
+    assert.deepEqual(failed, [late.id, halfway.id])
+  })
+
+  test('publish the failure; its chain goes on from the start', async (t) => {
+    const db = await database(t)
+    const service = await createService(db)
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const [saga] = (await service.start([{ traceparent }])) as [SagaView]
+    service.clock.now = NOW + 30_000
+    service.sagas.deadlines.start()
+    t.after(() => service.sagas.deadlines.stop())
+    await service.until(() => service.ended(saga))
+    const [started, failed, ...others] = await outboxOf(db)
+    assert.deepEqual(others, [])
+    assert.equal(failed!.type, 'user.sign-up-failed')
+    assert.deepEqual(failed!.data, { ...user, reason: 'deadline' })
+    const { causationId, correlationId, sagaId, sagaType } = failed!
+    assert.deepEqual(
+      [causationId, correlationId, sagaId, sagaType, failed!.traceparent],
+      [started!.id, started!.id, saga.id, 'sign-up', traceparent],
+    )
+  })
+
+  test('of one saga that cannot be ended do not hold up those of others, and are tried again', async (t) => {
+    const db = await database(t)
+    let broken = ''
+    const failed = async (ended: readonly { view: SagaView }[]): Promise<void> => {
+      if (ended.some(({ view }) => view.id === broken)) throw new Error('no account')
+    }
+    const service = await createService(db, { hooks: { failed } })
+    const [first, second, third] = (await service.start([{ deadlineMs: 1 }, { deadlineMs: 2 }, { deadlineMs: 3 }])) as [
+      SagaView,
+      SagaView,
+      SagaView,
+    ]
+    broken = first.id
+    service.clock.now = NOW + 10
+    service.sagas.deadlines.start()
+    t.after(() => service.sagas.deadlines.stop())
+    await service.until(() => service.ended(second, third) && service.errors.length > 0)
+    assert.match(service.errors[0]!.message, new RegExp(first.id))
+    assert.equal((service.errors[0]!.cause as Error).message, 'no account')
+    assert.deepEqual((await service.sagas.find('sign-up', first.id))?.view, first)
+
+    broken = ''
+    service.clock.now = NOW + 120_000
+    await service.until(() => service.ended(first))
+    assert.equal(service.errors.length, 1)
+    assert.deepEqual(faultsOf(signUp, await versionsOf(db, first)), [])
+  })
+
+  test('of a type that this instance does not know are left to those that do', async (t) => {
+    const db = await database(t)
+    const old = await createService(db)
+    const newer = await createService(db, { definition: accountDeletion })
+    const [deletion] = (await newer.start([{ deadlineMs: 1 }])) as [SagaView]
+    const [saga] = (await old.start([{ deadlineMs: 2 }])) as [SagaView]
+    old.clock.now = newer.clock.now = NOW + 10
+    old.sagas.deadlines.start()
+    t.after(() => old.sagas.deadlines.stop())
+    await old.until(() => old.ended(saga))
+    newer.sagas.deadlines.start()
+    t.after(() => newer.sagas.deadlines.stop())
+    await newer.until(() => newer.ended(deletion))
+  })
+
+  test('do not wait for sagas that someone else is working on', async (t) => {
+    const db = await database(t)
+    const service = await createService(db)
+    const [held, free] = (await service.start([{ deadlineMs: 1 }, { deadlineMs: 2 }])) as [SagaView, SagaView]
+    service.clock.now = NOW + 10
+    const open = Promise.withResolvers<void>()
+    const locked = Promise.withResolvers<void>()
+    const other = transaction(db, async (tx) => {
+      await tx.query('select from saga.saga where id = $1 for update', [held.id])
+      locked.resolve()
+      await open.promise
+    })
+    await locked.promise
+    service.sagas.deadlines.start()
+    t.after(() => service.sagas.deadlines.stop())
+    await service.until(() => service.ended(free))
+    assert.equal(service.ended(held), false)
+    open.resolve()
+    await other
+    await service.until(() => service.ended(held))
+    assert.deepEqual(service.errors, [])
+  })
+})
+
+test('the stream of a saga is its versions, from its first to its last', async (t) => {
+  const db = await database(t)
+  const { start, hear, sagas } = await createService(db)
+  const [saga, other] = (await start([{}, {}])) as [SagaView, SagaView]
+  const { source } = sagas
+  assert.match(source.epoch, /^[0-9a-z]{10}$/)
+  assert.deepEqual(await source.page(saga.id, 0, 10), [
+    { seq: 1, type: 'saga', data: JSON.stringify(saga), last: false },
+  ])
+  await hear(answer(saga, memberAdded(user)), answer(saga, walletOpened(user)))
+  const nobody = randomUUID()
+  assert.deepEqual(
+    await source.heads([saga.id, other.id, nobody]),
+    new Map([
+      [saga.id, { seq: 3, min: 1, ended: true }],
+      [other.id, { seq: 1, min: 1, ended: false }],
+    ]),
+  )
+  const page = await source.page(saga.id, 1, 1)
+  assert.deepEqual(
+    page.map(({ seq, last }) => [seq, last]),
+    [[2, false]],
+  )
+  const rest = await source.page(saga.id, 2, 10)
+  assert.deepEqual(
+    rest.map(({ seq, last, data }) => [seq, last, (JSON.parse(data) as SagaView).status]),
+    [[3, true, 'completed']],
+  )
+})
+
+/** Resolves when a session of that name waits for a row that another one holds. */
+async function waitsForLock(db: Database, applicationName: string): Promise<void> {
+  const waiting = `select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'`
+  while ((await db.query(waiting, [applicationName])).length === 0);
+}

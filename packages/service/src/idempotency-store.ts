@@ -1,0 +1,183 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { migrate } from '@pando/saga'
+import type { Database, Tx } from '@pando/saga'
+import { Problem } from './problem.ts'
+
+/** What was answered, to be answered again. */
+export interface Answer {
+  status: number
+  headers: Record<string, string | string[]>
+  body: string | null
+}
+
+/** A request that is to have one effect: whose it is, the key they gave it, and what tells it from another one. */
+export interface Keyed {
+  /** A user's id, '' for anonymous callers. */
+  owner: string
+  key: string
+  fingerprint: Buffer
+}
+
+/** The right to be the attempt that counts. `settled` once an answer is stored or the right was given back. */
+export interface Claim extends Keyed {
+  readonly id: string
+  settled: boolean
+}
+
+export interface Settlement {
+  claim: Claim
+  answer: Answer
+}
+
+export interface IdempotencyStore {
+  /** What tells a request from another one; cannot be turned back, or tried out without the secret. */
+  fingerprint(parts: readonly string[]): Buffer
+  /**
+   * The right to run, or the answer that the request had already. While another attempt runs, waits up to 5 s for its answer.
+   * No connection is held while waiting. One that is silent for 60 s is taken for dead and replaced.
+   * @throws {Problem} idempotency_mismatch when the key was used for another request; conflict when the other attempt still runs
+   */
+  claim(request: Keyed): Promise<Claim | Answer>
+  /**
+   * Stores answers, within the transaction of their effects: both happen or neither. Returns the ids of the claims that still held.
+   * A claim that is not among them was replaced by another attempt, so its effect must not be committed: store first, then act.
+   */
+  storeAnswers(tx: Tx, settlements: readonly Settlement[]): Promise<Set<string>>
+  /** Stores one answer after its effect. Does nothing when the claim was replaced. */
+  store(settlement: Settlement): Promise<void>
+  /** Gives the right back: nothing final was answered, the next attempt may run at once. */
+  release(claim: Claim): Promise<void>
+  /** Deletes what is older than 24 h; returns how many. */
+  purge(): Promise<number>
+}
+
+/** Makes the tables of this package in a service's database. */
+export function migrateService(db: Database): Promise<void> {
+  return migrate(db, { schema: 'service', directory: new URL('../sql/service/', import.meta.url) })
+}
+
+/** Keeps first answers in `db`, encrypted under a key derived from `secret` (the installation's, 16 bytes or more), as they may hold tokens. */
+export function createIdempotencyStore({
+  db,
+  secret,
+  waitMs = 5000,
+}: {
+  db: Database
+  secret: string
+  waitMs?: number
+}): IdempotencyStore {
+  const fingerprintKey = derive(secret, 'idempotency fingerprint')
+  const answers = sealer(derive(secret, 'idempotency answer'))
+
+  async function tryClaim(request: Keyed, id: string): Promise<Claim | Answer | undefined> {
+    const { owner, key, fingerprint } = request
+    const claimed = await db.query(
+      `insert into service.idempotency as held (owner, key, fingerprint, claim, claimed_at) values ($1, $2, $3, $4, now())
+       on conflict (owner, key) do update
+         set fingerprint = excluded.fingerprint, claim = excluded.claim, claimed_at = excluded.claimed_at, answer = null
+         where held.claimed_at < now() - interval '24 hours'
+            or held.answer is null and held.fingerprint = excluded.fingerprint and held.claimed_at < now() - interval '60 seconds'
+       returning 1`,
+      [owner, key, fingerprint, id],
+    )
+    if (claimed.length > 0) return { ...request, id, settled: false }
+    const [held] = await db.query<{ fingerprint: Buffer; answer: Buffer | null }>(
+      `select fingerprint, answer from service.idempotency where owner = $1 and key = $2`,
+      [owner, key],
+    )
+    if (held && !held.fingerprint.equals(fingerprint)) throw new Problem('idempotency_mismatch')
+    return held?.answer ? answers.open(held.answer, request) : undefined
+  }
+
+  async function storeAnswers(db: Pick<Tx, 'query'>, settlements: readonly Settlement[]): Promise<Set<string>> {
+    const column = <T>(read: (settlement: Settlement) => T) => settlements.map(read)
+    const held = await db.query<{ claim: string }>(
+      `update service.idempotency held set answer = given.answer
+       from unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[]) as given (owner, key, claim, answer)
+       where held.owner = given.owner and held.key = given.key and held.claim = given.claim and held.answer is null
+       returning held.claim`,
+      [
+        column(({ claim }) => claim.owner),
+        column(({ claim }) => claim.key),
+        column(({ claim }) => claim.id),
+        column(({ claim, answer }) => answers.seal(answer, claim)),
+      ],
+    )
+    return new Set(held.map(({ claim }) => claim))
+  }
+
+  return {
+    fingerprint: (parts) => createHmac('sha256', fingerprintKey).update(JSON.stringify(parts)).digest(),
+
+    async claim(request) {
+      const id = randomUUID()
+      const giveUpAt = performance.now() + waitMs
+      for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, 250)) {
+        const claimed = await tryClaim(request, id)
+        if (claimed) return claimed
+        if (performance.now() >= giveUpAt)
+          throw new Problem('conflict', {
+            detail: 'The first request with this Idempotency-Key still runs.',
+            headers: { 'retry-after': '1' },
+          })
+        await sleep(pauseMs)
+      }
+    },
+
+    async storeAnswers(tx, settlements) {
+      if (settlements.length === 0) return new Set()
+      const held = await storeAnswers(tx, settlements)
+      tx.afterCommit(() => {
+        for (const { claim } of settlements) claim.settled = true
+      })
+      return held
+    },
+
+    async store(settlement) {
+      await storeAnswers(db, [settlement])
+      settlement.claim.settled = true
+    },
+
+    async release(claim) {
+      await db.query(
+        `delete from service.idempotency where owner = $1 and key = $2 and claim = $3 and answer is null`,
+        [claim.owner, claim.key, claim.id],
+      )
+      claim.settled = true
+    },
+
+    async purge() {
+      const gone = await db.query(
+        `delete from service.idempotency where claimed_at < now() - interval '24 hours' returning 1`,
+      )
+      return gone.length
+    },
+  }
+}
+
+function derive(secret: string, purpose: string): Buffer {
+  if (secret.length < 16) throw new TypeError('the secret of the idempotency store must have 16 characters or more')
+  return Buffer.from(hkdfSync('sha256', secret, '', `pando ${purpose}`, 32))
+}
+
+// AES-256-GCM, bound to the row: an answer copied to another key does not open. nonce (12) | tag (16) | text
+function sealer(key: Buffer) {
+  const row = ({ owner, key: name, fingerprint }: Keyed) =>
+    Buffer.from(JSON.stringify([owner, name, fingerprint.toString('hex')]))
+  return {
+    seal(answer: Answer, request: Keyed): Buffer {
+      const nonce = randomBytes(12)
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(row(request))
+      const text = Buffer.concat([cipher.update(JSON.stringify(answer), 'utf8'), cipher.final()])
+      return Buffer.concat([nonce, cipher.getAuthTag(), text])
+    },
+    open(sealed: Buffer, request: Keyed): Answer {
+      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 })
+      decipher.setAAD(row(request)).setAuthTag(sealed.subarray(12, 28))
+      return JSON.parse(
+        Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8'),
+      ) as Answer
+    },
+  }
+}

@@ -1,0 +1,130 @@
+import swagger from '@fastify/swagger'
+import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifySchema, RouteOptions } from 'fastify'
+import { Type } from 'typebox'
+import { requireAdmin, requireToken, requireUser } from './auth.ts'
+import type { App } from './http.ts'
+import { problemCodes, problemTable } from './problem.ts'
+import { ProblemBody } from './schema.ts'
+import { contentSecurityPolicy } from './security-headers.ts'
+
+export interface ApiInfo {
+  title: string
+  version: string
+  description?: string
+}
+
+const DOCS = '/api/docs'
+
+/**
+ * Serves the contract of all routes that are registered after this, as `/api/openapi.json` and as a page. A route is part of it when it
+ * has a schema without `hide`. `documents`: those of services elsewhere, whose operations are added to it. Names of operations, tags, path parameters and who may call are derived from the route.
+ */
+export async function serveOpenApi(app: App, info: ApiInfo, documents?: () => Promise<readonly object[]>): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { ...info, description: [info.description, problemList()].filter(Boolean).join('\n\n') },
+      components: {
+        schemas: { Problem: ProblemBody },
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          cookie: { type: 'apiKey', in: 'cookie', name: 'pando_access' },
+        },
+      },
+    },
+    transform: describeRoute,
+    transformObject: referToProblem,
+  })
+  let text: string | undefined
+  app.get(
+    '/api/openapi.json',
+    {
+      schema: {
+        summary: 'This document',
+        response: { 200: answer('application/json', Type.Unsafe({ type: 'object' })) },
+      },
+    },
+    async (_request, reply) => {
+      if (documents) return reply.type('application/json').send(JSON.stringify(merge(app.swagger(), await documents())))
+      return reply.type('application/json').send((text ??= JSON.stringify(app.swagger())))
+    },
+  )
+  await app.register(swaggerUi, {
+    routePrefix: DOCS,
+    theme: { title: info.title },
+    // Without the bar on top, which would load any document from anywhere.
+    uiConfig: { layout: 'BaseLayout', url: '/api/openapi.json' },
+    // The page inserts a style element; for scripts it is as strict as all others.
+    staticCSP: contentSecurityPolicy({ 'style-src': "'self' 'unsafe-inline'" }),
+  })
+}
+
+// What both have (health, the document itself) is described here.
+function merge(own: object, others: readonly object[]): object {
+  const paths = [own, ...others].map((document) => ('paths' in document ? (document.paths as object) : {}))
+  return { ...own, paths: Object.assign({}, ...paths.toReversed()) }
+}
+
+const describeRoute: SwaggerTransform = ({ schema, url, route }) => {
+  // `/` under a prefix is reported with its slash.
+  const path = url.replace(/(?<=.)\/$/, '')
+  const known =
+    path === DOCS
+      ? { summary: 'This contract as a page', response: { 200: answer('text/html', Type.String()) } }
+      : schema
+  if (!known) return { schema: { hide: true } as FastifySchema, url }
+  return {
+    url: path,
+    schema: {
+      ...known,
+      operationId: operationId(String(route.method), path),
+      tags: [/^\/api\/([^/.]+)/.exec(path)?.[1] ?? 'keys'],
+      ...(needsToken(route) && { security: [{ bearer: [] }, { cookie: [] }] }),
+      response: {
+        ...(known.response as object),
+        default: { ...answer('application/problem+json', ProblemBody), description: 'Any other problem' },
+      },
+    } as FastifySchema,
+  }
+}
+
+// GET /api/rooms/:id/messages → getRoomsByIdMessages. As unique as method and path are.
+function operationId(method: string, path: string): string {
+  const words = path
+    .replace(/^\/api\//, '')
+    .replaceAll(':', 'by-')
+    .split(/[^A-Za-z0-9]+/)
+  return method.toLowerCase() + words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join('')
+}
+
+function needsToken(route: RouteOptions): boolean {
+  const hooks: unknown[] = [route.onRequest ?? [], route.preHandler ?? []].flat()
+  return [requireToken, requireUser, requireAdmin].some((hook) => hooks.includes(hook))
+}
+
+// Every operation has several problems: written out in each they would be most of the document.
+const referToProblem: SwaggerTransformObject = (document) => {
+  if (!('openapiObject' in document)) throw new TypeError('the document is no OpenAPI 3')
+  const { openapiObject } = document
+  for (const operations of Object.values(openapiObject.paths ?? {}))
+    for (const operation of Object.values(operations ?? {}))
+      for (const response of Object.values((operation as { responses?: object }).responses ?? {})) {
+        const content = (response as { content?: Record<string, object> }).content
+        if (content?.['application/problem+json'])
+          content['application/problem+json'] = { schema: { $ref: '#/components/schemas/Problem' } }
+      }
+  return openapiObject
+}
+
+function answer<T>(type: string, schema: T) {
+  return { description: 'OK', content: { [type]: { schema } } }
+}
+
+function problemList(): string {
+  const rows = problemCodes.map(
+    (code) => `| \`${code}\` | ${problemTable[code].status} | ${problemTable[code].title} |`,
+  )
+  return ['## Problems', '', '| code | status | title |', '|---|---|---|', ...rows].join('\n')
+}

@@ -1,0 +1,30 @@
+import type { Database, Hub, Transport, Worker } from '@pando/saga'
+import type { FastifyPluginAsync } from 'fastify'
+import type { Config } from './config.ts'
+import type { Logger } from './log.ts'
+import type { OriginPolicy } from './origin.ts'
+import type { Verifier } from './verifier.ts'
+
+/** What a service is given; nothing of it is made by itself, so that one process can hold one service or all. */
+export interface ServiceOptions {
+  db: Database
+  transport: Transport
+  /** Partitions of every topic. */
+  partitions: number
+  hub: Hub
+  verifier: Verifier
+  origins: OriginPolicy
+  config: Config
+  log: Logger
+}
+
+/** A service: mounted in a process by its routes, alive between start and stop. */
+export interface Service {
+  readonly name: string
+  readonly db: Database
+  readonly worker: Worker
+  readonly routes: FastifyPluginAsync
+  /** Migrates and starts everything that runs. Rejects when it cannot. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}

@@ -1,0 +1,33 @@
+import { createWorker, migrate } from '@pando/saga'
+import { authentication, type Service, type ServiceOptions } from '@pando/service'
+import { wallets } from './reactions.ts'
+import { routes } from './routes.ts'
+import { balanceOf } from './wallets.ts'
+
+/** Wallets and the ledger under them. */
+export function createCustomerService({ db, transport, partitions, hub, verifier, origins, log }: ServiceOptions): Service {
+  const worker = createWorker({
+    topic: 'customer',
+    db,
+    transport,
+    partitions,
+    hub,
+    reactions: [wallets],
+    onError: (err) => log.warn({ err }, 'customer'),
+  })
+  return {
+    name: 'customer',
+    db,
+    worker,
+    routes: async (app) => {
+      const isLive = async ({ userId }: { userId: string }) => (await balanceOf(db, userId)) !== undefined
+      await app.register(authentication, { verifier, origins, isLive })
+      await app.register(routes, { db })
+    },
+    async start() {
+      await migrate(db, { schema: 'customer', directory: new URL('../sql/', import.meta.url) })
+      await worker.start()
+    },
+    stop: () => worker.stop(),
+  }
+}

@@ -1,0 +1,3 @@
+export { page } from './page.ts'
+export { proxy, type Upstream } from './proxy.ts'
+export { remoteAdmin } from './remote-admin.ts'

@@ -1,0 +1,70 @@
+import { randomUUIDv7 } from 'node:crypto'
+import {
+  chatMemberRefused,
+  chatMemberRestored,
+  chatMemberSuspended,
+  customerWalletClosed,
+  customerWalletCloseRefused,
+  customerWalletReopened,
+  userDeleted,
+  userDeletionRefused,
+  userDeletionStarted,
+} from '@pando/events'
+import { type Database, defineSaga, type SagaHooks, type Sagas, type SagaView, transaction } from '@pando/saga'
+import { Problem } from '@pando/service'
+import { passwordHashOf } from './accounts.ts'
+import type { Passwords } from './passwords.ts'
+
+/** Somebody leaves: everybody suspends what is theirs, which can be undone; only when all have done so is anything removed. */
+export const accountDeletion = defineSaga({
+  type: 'account-deletion',
+  starts: userDeletionStarted,
+  deadlineMs: 30_000,
+  own: 'user',
+  steps: {
+    chat: { done: chatMemberSuspended, failed: chatMemberRefused, undone: chatMemberRestored },
+    customer: { done: customerWalletClosed, failed: customerWalletCloseRefused, undone: customerWalletReopened },
+  },
+  completes: userDeleted,
+  fails: userDeletionRefused,
+})
+
+export const accountDeletionHooks: SagaHooks = {
+  async completed(sagas, tx) {
+    // Sessions and refresh tokens go with the account.
+    tx.send('delete from users.account where id = any($1::uuid[])', [sagas.map(({ ownerId }) => ownerId)])
+  },
+  async failed(sagas, tx) {
+    tx.send(`update users.account set status = 'active', deletion_saga_id = null where id = any($1::uuid[])`, [sagas.map(({ ownerId }) => ownerId)])
+  },
+}
+
+/**
+ * Starts the deletion of an account, or finds the one that runs. Throws forbidden for a wrong password, unauthenticated when the
+ * account is gone.
+ */
+export async function deleteAccount(
+  { db, sagas, passwords }: { db: Database; sagas: Sagas; passwords: Passwords },
+  { userId, password, traceparent }: { userId: string; password: string; traceparent?: string | undefined },
+): Promise<SagaView> {
+  const hash = await passwordHashOf(db, userId)
+  if (hash === undefined) throw new Problem('unauthenticated')
+  if (!(await passwords.verify(hash, password))) throw new Problem('forbidden', { detail: 'The password is wrong.' })
+  const id = randomUUIDv7()
+  const view = await transaction(db, async (tx) => {
+    const marked = await tx.query(
+      `update users.account set status = 'deleting', deletion_saga_id = $2 where id = $1 and status = 'active' returning id`,
+      [userId, id],
+    )
+    if (marked.length === 0) return undefined
+    return sagas.start(tx, accountDeletion, [{ id, ownerId: userId, data: { userId }, traceparent }])[0]
+  })
+  return view ?? (await runningDeletion(db, sagas, userId))
+}
+
+async function runningDeletion(db: Database, sagas: Sagas, userId: string): Promise<SagaView> {
+  const [row] = await db.query<{ id: string | null }>('select deletion_saga_id as id from users.account where id = $1', [userId])
+  const state = row?.id ? await sagas.find(accountDeletion.type, row.id) : undefined
+  if (!state) throw new Problem('unauthenticated')
+  return state.view
+}

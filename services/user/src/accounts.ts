@@ -1,0 +1,83 @@
+import type { Queryable, Tx } from '@pando/saga'
+
+/** An account as its owner sees it. */
+export interface Account {
+  id: string
+  username: string
+  displayName: string
+  email: string
+  statusMessage: string
+  locale: 'ko' | 'en'
+  role: 'user' | 'admin'
+  createdAt: Date
+}
+
+/** What others see of a user. */
+export type PublicProfile = Pick<Account, 'id' | 'username' | 'displayName' | 'statusMessage'>
+
+const COLUMNS = `id, username, display_name as "displayName", email, status_message as "statusMessage", locale, role, created_at as "createdAt"`
+
+/** A living account, also one that is being deleted; undefined for a pending or unknown one. */
+export async function findAccount(db: Queryable, id: string): Promise<Account | undefined> {
+  const [account] = await db.query<Account>(`select ${COLUMNS} from users.account where id = $1 and status <> 'pending'`, [id])
+  return account
+}
+
+/** The password's hash of a living account. */
+export async function passwordHashOf(db: Queryable, id: string): Promise<string | undefined> {
+  const [row] = await db.query<{ hash: string }>(`select password_hash as hash from users.account where id = $1 and status <> 'pending'`, [id])
+  return row?.hash
+}
+
+/** An active account by its username, with the hash to compare a password with. */
+export async function findForLogIn(db: Queryable, username: string): Promise<(Account & { passwordHash: string }) | undefined> {
+  const [account] = await db.query<Account & { passwordHash: string }>(
+    `select ${COLUMNS}, password_hash as "passwordHash" from users.account where username = $1 and status = 'active'`,
+    [username],
+  )
+  return account
+}
+
+/** Which of these usernames, and e-mail addresses in lower case, are taken, be it by a sign-up that still runs. */
+export async function takenOf(db: Queryable, usernames: readonly string[], emails: readonly string[]): Promise<{ usernames: Set<string>; emails: Set<string> }> {
+  const rows = await db.query<{ username: string; email: string }>(
+    `select username, lower(email) as email from users.account where username = any($1::text[])
+     union select username, lower(email) from users.account where lower(email) = any($2::text[])`,
+    [usernames, emails],
+  )
+  return { usernames: new Set(rows.map((row) => row.username)), emails: new Set(rows.map((row) => row.email)) }
+}
+
+export async function publicProfile(db: Queryable, id: string): Promise<PublicProfile | undefined> {
+  const [profile] = await db.query<PublicProfile>(
+    `select id, username, display_name as "displayName", status_message as "statusMessage" from users.account where id = $1 and status = 'active'`,
+    [id],
+  )
+  return profile
+}
+
+/** Active users whose username or display name begins with `prefix`, whatever its case, by username, from the one after `after`. */
+export function searchProfiles(db: Queryable, prefix: string, after: string, limit: number): Promise<PublicProfile[]> {
+  const pattern = `${prefix.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`
+  return db.query<PublicProfile>(
+    `select id, username, display_name as "displayName", status_message as "statusMessage" from users.account
+     where status = 'active' and (username like $1 or lower(display_name) like $1) and username collate "C" > $2
+     order by username collate "C" limit $3`,
+    [pattern, after, limit],
+  )
+}
+
+/** Changes the members that are given; the account as it is then, undefined when there is none. */
+export async function updateAccount(
+  tx: Tx,
+  id: string,
+  { displayName, statusMessage, locale }: Partial<Pick<Account, 'displayName' | 'statusMessage' | 'locale'>>,
+): Promise<Account | undefined> {
+  const [account] = await tx.query<Account>(
+    `update users.account
+     set display_name = coalesce($2, display_name), status_message = coalesce($3, status_message), locale = coalesce($4, locale)
+     where id = $1 and status <> 'pending' returning ${COLUMNS}`,
+    [id, displayName ?? null, statusMessage ?? null, locale ?? null],
+  )
+  return account
+}

@@ -1,0 +1,169 @@
+import { randomBytes, randomUUIDv7 } from 'node:crypto'
+import {
+  chatMemberAdded,
+  chatMemberRefused,
+  chatMemberRemoved,
+  customerWalletClosed,
+  customerWalletOpened,
+  customerWalletRefused,
+  userRegistered,
+  userSignUpFailed,
+  userSignUpStarted,
+} from '@pando/events'
+import { type Database, defineSaga, retryOnConflict, type SagaHooks, type Sagas, type SagaView, transaction, type Tx } from '@pando/saga'
+import { type Claim, createBatcher, type IdempotencyStore, Problem } from '@pando/service'
+import { takenOf } from './accounts.ts'
+import type { Passwords } from './passwords.ts'
+
+/** Somebody joins: the account is there at once but asleep; the chat and the wallet each do their part; then it wakes. */
+export const signUp = defineSaga({
+  type: 'sign-up',
+  starts: userSignUpStarted,
+  deadlineMs: 30_000,
+  own: 'user',
+  steps: {
+    chat: { done: chatMemberAdded, failed: chatMemberRefused, undone: chatMemberRemoved },
+    customer: { done: customerWalletOpened, failed: customerWalletRefused, undone: customerWalletClosed },
+  },
+  completes: userRegistered,
+  fails: userSignUpFailed,
+})
+
+/** What the user service does itself when a sign-up ends: in the same transaction, so that who reads "completed" can log in. */
+export const signUpHooks: SagaHooks = {
+  async completed(sagas, tx) {
+    tx.send(`update users.account set status = 'active' where id = any($1::uuid[]) and status = 'pending'`, [sagas.map(({ ownerId }) => ownerId)])
+  },
+  async failed(sagas, tx) {
+    tx.send(`delete from users.account where id = any($1::uuid[]) and status = 'pending'`, [sagas.map(({ ownerId }) => ownerId)])
+  },
+}
+
+export interface Newcomer {
+  username: string
+  password: string
+  displayName: string
+  email: string
+}
+
+export interface SignUpRequest extends Newcomer {
+  role?: 'user' | 'admin'
+  /** The right to be the one that counts, when the request had an Idempotency-Key, and how its answer looks. */
+  claim?: Claim | undefined
+  answerOf?: (signedUp: SignedUp) => { status: number; headers: Record<string, string>; body: string }
+  traceparent?: string | undefined
+}
+
+/** The view of the saga that has just started, with the id of the user to be. */
+export type SignedUp = SagaView & { userId: string }
+
+type Hashed = Omit<SignUpRequest, 'password'> & { passwordHash: string; userId: string; sagaId: string }
+
+export interface SignUps {
+  /** Throws username_taken or email_taken before anything is created, unavailable when too many wait to be hashed. */
+  start(request: SignUpRequest): Promise<SignedUp>
+}
+
+/** The sign-up command. Concurrent ones share a transaction; hashing happens before it, never inside. */
+export function createSignUps(options: {
+  db: Database
+  sagas: Sagas
+  passwords: Passwords
+  idempotency: IdempotencyStore
+  deadlineMs: number
+}): SignUps {
+  const { db, sagas, passwords, idempotency, deadlineMs } = options
+
+  const assertFree = createBatcher<Newcomer, void>(async (newcomers) => {
+    const taken = await takenOf(
+      db,
+      newcomers.map(({ username }) => username),
+      newcomers.map(({ email }) => email.toLowerCase()),
+    )
+    return newcomers.map((newcomer) => refusal(newcomer, taken))
+  })
+
+  const store = createBatcher<Hashed, SignedUp>((requests) => retryOnConflict(() => transaction(db, (tx) => storeAll(tx, requests))))
+
+  async function storeAll(tx: Tx, requests: Hashed[]): Promise<(SignedUp | Problem)[]> {
+    const created = await insertAccounts(tx, requests)
+    const refused = requests.filter(({ userId }) => !created.has(userId))
+    // Asked inside this transaction, so that whoever took the name within this very batch is seen.
+    const taken =
+      refused.length > 0
+        ? await takenOf(
+            tx,
+            refused.map(({ username }) => username),
+            refused.map(({ email }) => email.toLowerCase()),
+          )
+        : undefined
+    const accepted = requests.filter(({ userId }) => created.has(userId))
+    const views = sagas.start(
+      tx,
+      signUp,
+      accepted.map(({ sagaId, userId, username, displayName, traceparent }) => ({
+        id: sagaId,
+        ownerId: userId,
+        data: { userId, username, displayName },
+        deadlineMs,
+        traceparent,
+      })),
+    )
+    const started = new Map(accepted.map(({ userId }, i): [string, SignedUp] => [userId, { ...views[i]!, userId }]))
+    await keepAnswers(tx, accepted, started)
+    return requests.map((request) => started.get(request.userId) ?? refusal(request, taken!) ?? new Problem('username_taken'))
+  }
+
+  async function keepAnswers(tx: Tx, accepted: Hashed[], started: ReadonlyMap<string, SignedUp>): Promise<void> {
+    const settlements = accepted.flatMap(({ claim, answerOf, userId }) =>
+      claim && answerOf ? [{ claim, answer: answerOf(started.get(userId)!) }] : [],
+    )
+    const held = await idempotency.storeAnswers(tx, settlements)
+    // Another attempt took over after a minute of silence: this one must not happen as well.
+    if (held.size < settlements.length) throw new Problem('unavailable', { detail: 'This took too long; try again.' })
+  }
+
+  return {
+    async start({ password, ...request }) {
+      await assertFree({ ...request, password })
+      const passwordHash = await passwords.hash(password, () => assertFree({ ...request, password }))
+      return store({ ...request, passwordHash, userId: randomUUIDv7(), sagaId: secretId() })
+    },
+  }
+}
+
+/**
+ * The id of a sign-up saga is a capability: whoever has it may watch. So it is 122 random bits, no time in it; the version digit is 7
+ * like that of all our ids.
+ */
+function secretId(): string {
+  const bits = randomBytes(16)
+  bits[6] = (bits[6]! & 0x0f) | 0x70
+  bits[8] = (bits[8]! & 0x3f) | 0x80
+  return bits.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+type Taken = Awaited<ReturnType<typeof takenOf>>
+
+function refusal({ username, email }: Pick<Newcomer, 'username' | 'email'>, taken: Taken): Problem | undefined {
+  if (taken.usernames.has(username)) return new Problem('username_taken', { errors: [{ path: '/username', message: 'is taken' }] })
+  if (taken.emails.has(email.toLowerCase())) return new Problem('email_taken', { errors: [{ path: '/email', message: 'is taken' }] })
+  return undefined
+}
+
+async function insertAccounts(tx: Tx, requests: readonly Hashed[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(
+    `insert into users.account (id, username, email, display_name, role, password_hash)
+     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+     on conflict do nothing returning id`,
+    [
+      requests.map(({ userId }) => userId),
+      requests.map(({ username }) => username),
+      requests.map(({ email }) => email),
+      requests.map(({ displayName }) => displayName),
+      requests.map(({ role }) => role ?? 'user'),
+      requests.map(({ passwordHash }) => passwordHash),
+    ],
+  )
+  return new Set(rows.map(({ id }) => id))
+}
