@@ -49,7 +49,9 @@ function show(view, picture = trees, { focus = true } = {}) {
   main.replaceChildren(view)
   side.replaceChildren(picture)
   document.getElementById('split').dataset.view = picture === trees ? 'form' : 'progress'
-  if (focus) view.querySelector('h1').focus()
+  if (!focus) return
+  scrollTo(0, 0)
+  view.querySelector('h1').focus({ preventScroll: true })
 }
 
 function route({ focus = true } = {}) {

@@ -99,7 +99,8 @@ export function showProgress(section, location, { name, since, onEnd, ...listene
     else if (status !== was)
       put(time, since !== undefined && 'time.seconds', { seconds: ((performance.now() - since) / 1000).toFixed(2) })
     seen.set(step, { item, was: status })
-    const outcome = status === 'failed' ? 'say.failed' : [`grove.${type}.${status}`, `${type}.${status}`, `status.${status}`]
+    const outcome =
+      status === 'failed' ? 'say.failed' : [`grove.${type}.${status}`, `${type}.${status}`, `status.${status}`]
     picture.set(at, GROWTH[type]?.[status] ?? 'tree', `step.${step}`, outcome)
   }
 

@@ -74,7 +74,7 @@ const en = {
   'say.undoing': 'Being undone',
   'say.skipped': 'Not needed',
   'say.deadline': 'No answer in time',
-  'say.wallet-not-empty': 'There is money in the wallet',
+  'say.wallet_not_empty': 'There is money in the wallet',
   'say.failed': 'It did not work',
 
   'sign-up.steps': 'Sign-up progress',
@@ -208,7 +208,7 @@ const ko = {
   'say.undoing': '되돌리고 있어요',
   'say.skipped': '필요하지 않았어요',
   'say.deadline': '답이 없었어요',
-  'say.wallet-not-empty': '지갑에 돈이 남아 있어요',
+  'say.wallet_not_empty': '지갑에 돈이 남아 있어요',
   'say.failed': '하지 못했어요',
 
   'sign-up.steps': '가입 진행',

@@ -11,14 +11,13 @@ const Params = Type.Object({ type: Type.String(), id: Type.String() })
 /** The sagas of users: a sign-up for whoever holds its id, any other for its owner and admins, also when the account is gone. */
 export const sagaRoutes: FastifyPluginAsyncTypebox<{ hub: Hub; sagas: Sagas }> = async (app, { hub, sagas }) => {
   async function visible(request: FastifyRequest, { type, id }: { type: string; id: string }): Promise<SagaState> {
-    // A sign-up's id is 122 random bits that only its starter was told; nobody has a token yet.
-    if (type !== signUp.type) await requireToken(request)
     const state = isUuid(id) ? await sagas.find(type, id) : undefined
     if (!state) throw new Problem('not_found')
-    if (type !== signUp.type) {
-      const { userId, role } = userOf(request)
-      if (role !== 'admin' && state.ownerId !== userId) throw new Problem('not_found')
-    }
+    // A sign-up's id is 122 random bits that only its starter was told; nobody has a token yet.
+    if (type === signUp.type) return state
+    await requireToken(request)
+    const { userId, role } = userOf(request)
+    if (role !== 'admin' && state.ownerId !== userId) throw new Problem('not_found')
     return state
   }
 
