@@ -58,6 +58,8 @@ export interface SagaSystem {
   /** Resolves when the saga has ended. */
   ended(id: string): Promise<void>
   completed(): number
+  /** Resolves when so many have completed. */
+  reached(count: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -76,6 +78,7 @@ export async function startSagaSystem(clusterUrl: string, kind: 'memory' | 'post
     kind === 'memory' ? createMemoryTransport() : await createPostgresTransport({ db: await open('log', 6), alone: true })
   const waiting = new Map<string, () => void>()
   let completed = 0
+  let goal = { count: Infinity, done: (): void => {} }
   const onError = (error: Error): void => console.error(error.message)
   const workers: Worker[] = []
   const userDb = await open('user', 5)
@@ -96,6 +99,7 @@ export async function startSagaSystem(clusterUrl: string, kind: 'memory' | 'post
             ])
             tx.afterCommit(() => {
               completed += sagas.length
+              if (completed >= goal.count) goal.done()
               for (const { view } of sagas) {
                 waiting.get(view.id)?.()
                 waiting.delete(view.id)
@@ -157,6 +161,11 @@ export async function startSagaSystem(clusterUrl: string, kind: 'memory' | 'post
         waiting.set(id, resolve)
       }),
     completed: () => completed,
+    reached: (count) =>
+      new Promise((done) => {
+        goal = { count, done }
+        if (completed >= count) done()
+      }),
     async stop() {
       await Promise.all(workers.map((worker) => worker.stop()))
       await transport.close()

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Database, type Queryable, createDatabase } from '@pando/saga'
 
 /** Where hooks are registered: a test's context, or `{ after }` of node:test for a whole file. */
-interface Scope {
+export interface Scope {
   after(fn: () => Promise<void>): void
 }
 
@@ -13,11 +13,12 @@ export interface TestDatabaseOptions {
   template?: string
 }
 
-// One run's databases share a prefix, so that `npm test` can sweep what killed tests left. A file run by hand is a run of its own.
+// One run's databases share a prefix, so that `npm test` can sweep what killed tests left. A file run by hand is a run of
+// its own, whose templates nobody sweeps.
 const run = (process.env.TEST_RUN ??= randomBytes(4).toString('hex'))
 
 /** The cluster that tests may create databases in; throws when the file was not started by `npm test`. */
-function clusterUrl(): string {
+export function clusterUrl(): string {
   const url = process.env.TEST_DATABASE_URL
   if (!url)
     throw new Error(
@@ -26,12 +27,15 @@ function clusterUrl(): string {
   return url
 }
 
-/** A database name that nobody else has and that the end of the run sweeps away: `test_<run>_<hint>_<random>`. */
-function testName(hint: string): string {
+/**
+ * A name for a database, or for the beginning of several names, that nobody else has and that the end of the run sweeps away:
+ * `test_<run>_<hint>_<random>`, at most 40 characters.
+ */
+export function testName(hint: string): string {
   return `test_${run}_${hint
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')
-    .slice(0, 24)}_${randomBytes(4).toString('hex')}`
+    .slice(0, 17)}_${randomBytes(4).toString('hex')}`
 }
 
 /**
@@ -62,11 +66,16 @@ export async function testDatabase(
 }
 
 /** Drops every database of this run. */
-export async function sweepTestDatabases(): Promise<void> {
+export function sweepTestDatabases(): Promise<void> {
+  return dropDatabases(`test_${run}_`)
+}
+
+/** Drops every database whose name begins so. */
+export async function dropDatabases(prefix: string): Promise<void> {
   await asAdmin(async (admin) => {
     const left = await admin.query<{ name: string }>(
       `select datname as name from pg_database where starts_with(datname, $1)`,
-      [`test_${run}_`],
+      [prefix],
     )
     for (const { name } of left) await admin.query(`drop database if exists ${name} with (force)`)
   })
@@ -109,7 +118,8 @@ async function asAdmin<T>(work: (admin: Queryable) => Promise<T>): Promise<T> {
   }
 }
 
-function urlOf(database: string): string {
+/** The address of a database of the cluster. */
+export function urlOf(database: string): string {
   const url = new URL(clusterUrl())
   url.pathname = `/${database}`
   return url.href

@@ -9,7 +9,7 @@ export function plainArray(values: readonly (string | number)[]): string {
 // A control character that JSON.stringify escapes, so it never stands inside JSON text.
 const SEPARATOR = '\u001e'
 
-/** JSON texts as one parameter for `string_to_array($n, e'\x1e')`, see JSON_ARRAY. */
+/** JSON texts as one parameter, for jsonArray. (A single empty text would be an empty array; JSON is never empty.) */
 export function jsonTexts(values: readonly string[]): string {
   return values.join(SEPARATOR)
 }

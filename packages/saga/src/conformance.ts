@@ -26,48 +26,52 @@ export interface LogUnderTest {
 export function transportConformance({ name, open }: { name: string; open: () => Promise<LogUnderTest> }): void {
   describe(`the ${name} transport`, () => {
     let log: LogUnderTest
+    let others: Transport[]
     before(async () => {
       log = await open()
+      others = await Promise.all([log.another(), log.another(), log.another(), log.another()])
     })
-    after(() => log.close())
-    for (const [promise, check] of Object.entries(CHECKS)) test(promise, () => runOne(log, check))
+    after(async () => {
+      await Promise.all(others.map((other) => other.close()))
+      await log.close()
+    })
+    for (const [promise, check] of Object.entries(CHECKS)) test(promise, () => run(check, log, others[0]!))
     test('all of that twenty times at once, on one log', async () => {
       const checks = Object.values(CHECKS)
-      // Each suite starts with another check, so that all kinds meet.
       const suites = Array.from({ length: 20 }, async (_, suite) => {
-        for (let i = 0; i < checks.length; i++) await runOne(log, checks[(suite + i) % checks.length]!)
+        // Each starts with another check, so that all kinds meet.
+        for (let i = 0; i < checks.length; i++)
+          await run(checks[(suite + i) % checks.length]!, log, others[suite % others.length]!)
       })
       await Promise.all(suites)
     })
   })
 }
 
-/** What a check works with: a topic name that nobody else has, this process, and others on the same log. */
+/** What a check works with: a topic name that nobody else has, this process, one beside it, and more when it needs them. */
 interface Bench {
   topic: string
   transport: Transport
+  other: Transport
   another(): Promise<Transport>
 }
+type Check = (bench: Bench) => Promise<void>
 
-async function runOne(log: LogUnderTest, check: (bench: Bench) => Promise<void>): Promise<void> {
-  const others: Transport[] = []
-  const bench: Bench = {
-    topic: `conformance-${randomUUIDv7()}`,
-    transport: log.transport,
-    async another() {
-      const other = await log.another()
-      others.push(other)
-      return other
-    },
+async function run(check: Check, log: LogUnderTest, other: Transport): Promise<void> {
+  const more: Transport[] = []
+  const another = async (): Promise<Transport> => {
+    const transport = await log.another()
+    more.push(transport)
+    return transport
   }
   try {
-    await check(bench)
+    await check({ topic: `conformance-${randomUUIDv7()}`, transport: log.transport, other, another })
   } finally {
-    await Promise.all(others.map((other) => other.close()))
+    await Promise.all(more.map((transport) => transport.close()))
   }
 }
 
-const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
+const CHECKS: Record<string, Check> = {
   async 'what publish has resolved for is there for a process that comes later'({ topic, transport, another }) {
     await transport.ensureTopics([topic], 3)
     const records = numbered(topic, 30)
@@ -85,31 +89,29 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     assert.deepEqual(await transport.reader().poll(wants, 10, 0), [])
   },
 
-  async 'each key keeps its order while many publish, and offsets have no gap'({ topic, transport, another }) {
-    const other = await another()
+  async 'each key keeps its order while many publish, and offsets have no gap'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 4)
     await other.ensureTopics([topic], 4)
     const publisher = async (via: Transport, name: string): Promise<void> => {
-      for (let batch = 0; batch < 8; batch++)
+      for (let batch = 0; batch < 5; batch++)
         await via.publish(
           Array.from({ length: 10 }, (_, i) => record(topic, `${name}-${i % 5}`, { n: batch * 2 + (i < 5 ? 0 : 1) })),
         )
     }
     await Promise.all(Array.from({ length: 8 }, (_, i) => publisher(i % 2 ? other : transport, `publisher ${i}`)))
-    const found = await readAll(transport.reader(), wants, 640)
+    const found = await readAll(transport.reader(), wants, 400)
     const keys = Map.groupBy(found, ({ key }) => key)
     assert.equal(keys.size, 40)
     for (const [key, records] of keys)
       assert.deepEqual(
         records.map(({ body }) => (JSON.parse(body) as { data: { n: number } }).data.n),
-        Array.from({ length: 16 }, (_, n) => n),
+        Array.from({ length: 10 }, (_, n) => n),
         key,
       )
-    assert.deepEqual(await transport.reader().poll(wants, 0, 0), [], 'and nothing is left')
+    assert.deepEqual(await transport.reader().poll(afterAll(wants, found), 10, 0), [], 'and nothing is left')
   },
 
-  async 'the same offset gives the same records, to the same reader and to any other'({ topic, transport, another }) {
-    const other = await another()
+  async 'the same offset gives the same records, to the same reader and to any other'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 2)
     await other.ensureTopics([topic], 2)
     await transport.publish(numbered(topic, 40))
@@ -123,8 +125,7 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     assert.deepEqual(byPlace(await readAll(reader, middle, rest.length)), rest)
   },
 
-  async 'an offset outside the log is an error that names the partition'({ topic, transport, another }) {
-    const other = await another()
+  async 'an offset outside the log is an error that names the partition'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 2)
     await other.ensureTopics([topic], 2)
     await transport.publish(numbered(topic, 20))
@@ -143,8 +144,7 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     }
   },
 
-  async 'readers at different places each get what is theirs'({ topic, transport, another }) {
-    const other = await another()
+  async 'readers at different places each get what is theirs'({ topic, transport, other }) {
     const [want] = await wantsOf(transport, topic, 1)
     await other.ensureTopics([topic], 1)
     const records = numbered(topic, 60)
@@ -158,8 +158,7 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
       assert.deepEqual(found.map(withoutPlace), records.slice(i * 5))
   },
 
-  async 'a slow reader loses nothing and keeps nobody waiting'({ topic, transport, another }) {
-    const other = await another()
+  async 'a slow reader loses nothing and keeps nobody waiting'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 2)
     await other.ensureTopics([topic], 2)
     await transport.publish(numbered(topic, 20))
@@ -185,11 +184,10 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     const heard = new Set<number>()
     for (let i = 0; i < 50 && heard.size < 8; i++)
       for (const { partition } of await reader.poll(wants, 20, LONG_WAIT_MS)) heard.add(partition)
-    assert.deepEqual([...heard].toSorted(), [0, 1, 2, 3, 4, 5, 6, 7])
+    assert.equal(heard.size, 8)
   },
 
-  async 'a poll returns as soon as this process or another has published'({ topic, transport, another }) {
-    const other = await another()
+  async 'a poll returns as soon as this process or another has published'({ topic, transport, other }) {
     let wants = await wantsOf(transport, topic, 2)
     await other.ensureTopics([topic], 2)
     const reader = transport.reader()
@@ -202,8 +200,7 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     }
   },
 
-  async 'a poll that finds nothing lasts as long as it was asked to'({ topic, transport, another }) {
-    const other = await another()
+  async 'a poll that finds nothing lasts as long as it was asked to'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 2)
     const elsewhere = `${topic}-elsewhere`
     await Promise.all([transport, other].map((via) => via.ensureTopics([topic, elsewhere], 2)))
@@ -236,8 +233,8 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     await reader.close()
   },
 
-  async 'a hint reaches every other process and not the sender'({ topic, transport, another }) {
-    const others = [await another(), await another()]
+  async 'a hint reaches every other process and not the sender'({ topic, transport, other, another }) {
+    const others = [other, await another()]
     for (const via of [transport, ...others]) await via.ensureTopics([topic], 1)
     const text = `${topic} "'\n\\{},;: žluťoučký 🐴`
     const heard = [transport, ...others].map((via) => {
@@ -260,15 +257,15 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
       return heard[2]!.texts.length > before
     })
     assert.equal(heard[1]!.texts.length, count, 'the one that ended it hears no more')
+    for (const { end } of heard) end()
   },
 
-  async 'hints that are repeated, or mean nothing, do no harm'({ topic, transport, another }) {
-    const other = await another()
+  async 'hints that are repeated, or mean nothing, do no harm'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 2)
     await other.ensureTopics([topic], 2)
     const reader = transport.reader()
-    const reading = readAll(reader, wants, 100)
-    for (let i = 0; i < 10; i++) {
+    const reading = readAll(reader, wants, 40)
+    for (let i = 0; i < 4; i++) {
       for (const text of ['', 'h1:999999', 'h', 't', '\n', 'x'.repeat(2000), topic]) {
         other.hint(text)
         other.hint(text)
@@ -276,12 +273,11 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
       await (i % 2 ? other : transport).publish(numbered(topic, 10))
     }
     const found = await reading
-    assert.equal(new Set(found.map(({ id }) => id)).size, 100)
+    assert.equal(new Set(found.map(({ id }) => id)).size, 40)
     assert.deepEqual(await reader.poll(afterAll(wants, found), 10, 0), [])
   },
 
-  async 'topics may be ensured again and at once'({ topic, transport, another }) {
-    const other = await another()
+  async 'topics may be ensured again and at once'({ topic, transport, other }) {
     const all = await Promise.all(
       Array.from({ length: 8 }, (_, i) => (i % 2 ? other : transport).ensureTopics([topic, `${topic}-b`], 5)),
     )
@@ -297,8 +293,7 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     assert.deepEqual(await transport.ensureTopics([], 5), new Map())
   },
 
-  async 'a topic keeps its number of partitions, whoever asks for another'({ topic, transport, another }) {
-    const other = await another()
+  async 'a topic keeps its number of partitions, whoever asks for another'({ topic, transport, other, another }) {
     const changed = { code: 'SAGA_PARTITIONS_CHANGED' }
     // At once, so that neither may see half of what the other makes.
     const outcomes = await Promise.allSettled([transport.ensureTopics([topic], 2), other.ensureTopics([topic], 6)])
@@ -311,17 +306,17 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     }
   },
 
-  async 'bodies may be large'({ topic, transport, another }) {
+  async 'bodies may be large'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 1)
     const records = Array.from({ length: 3 }, (_, n) => record(topic, 'a key', { n, text: 'žabka"\\'.repeat(50_000) }))
     await transport.publish(records)
-    for (const via of [transport, await another()]) {
+    for (const via of [transport, other]) {
       await via.ensureTopics([topic], 1)
       assert.deepEqual((await readAll(via.reader(), wants, 3)).map(withoutPlace), records)
     }
   },
 
-  async 'keys, types and bodies may hold any text'({ topic, transport, another }) {
+  async 'keys, types and bodies may hold any text'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 3)
     const records = ODD.flatMap((text) => [
       record(topic, text, { text }),
@@ -329,7 +324,7 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
       { ...record(topic, text), body: JSON.stringify(text) },
     ])
     await transport.publish(records)
-    for (const via of [transport, await another()]) {
+    for (const via of [transport, other]) {
       await via.ensureTopics([topic], 3)
       const found = await readAll(via.reader(), wants, records.length)
       assert.deepEqual(byId(found.map(withoutPlace)), byId(records))
@@ -337,8 +332,7 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     }
   },
 
-  async 'a record can be located'({ topic, transport, another }) {
-    const other = await another()
+  async 'a record can be located'({ topic, transport, other }) {
     const wants = await wantsOf(transport, topic, 2)
     await other.ensureTopics([topic], 2)
     await transport.publish(numbered(topic, 10))
@@ -352,9 +346,21 @@ const CHECKS: Record<string, (bench: Bench) => Promise<void>> = {
     assert.equal(await transport.locate({ topic, partition: 0, id, time: Date.now() }), undefined)
   },
 
-  async 'a log that answers, answers a ping'({ transport, another }) {
+  async 'ends tells where the next record of each partition will stand'({ topic, transport, other }) {
+    const wants = await wantsOf(transport, topic, 3)
+    assert.deepEqual(
+      (await transport.ends([topic])).get(topic),
+      wants.map(({ next }) => next),
+    )
+    await transport.publish(numbered(topic, 30))
+    const after = afterAll(wants, await readAll(transport.reader(), wants, 30)).map(({ next }) => next)
+    await other.ensureTopics([topic], 3)
+    for (const via of [transport, other]) assert.deepEqual((await via.ends([topic])).get(topic), after)
+  },
+
+  async 'a log that answers, answers a ping'({ transport, other }) {
     await transport.ping()
-    await (await another()).ping()
+    await other.ping()
   },
 
   async 'close ends what waits, and may be called again'({ topic, transport, another }) {
@@ -406,7 +412,8 @@ const numbered = (topic: string, count: number): LogRecord[] =>
 /** A key for each of so many partitions. */
 function keysOfPartitions(partitions: number): string[] {
   const keys: string[] = []
-  for (let i = 0; keys.filter(Boolean).length < partitions; i++) keys[partitionOf(`key ${i}`, partitions)] ??= `key ${i}`
+  for (let i = 0; keys.filter(Boolean).length < partitions; i++)
+    keys[partitionOf(`key ${i}`, partitions)] ??= `key ${i}`
   return keys
 }
 

@@ -255,8 +255,11 @@ export function createConsumer(options: {
     async end() {
       // For economy: what is not saved is passed again by the next owner.
       if (!stale) await savePassed().catch((thrown: unknown) => onError(asError(thrown)))
-      await reader?.close()
-      await lanes.close()
+      try {
+        await reader?.close()
+      } finally {
+        await lanes.close()
+      }
     },
   })
   const stop = async (): Promise<void> => {

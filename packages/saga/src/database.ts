@@ -15,7 +15,7 @@ export interface Connection extends Queryable {
   close(): Promise<void>
 }
 
-/** A connection for the time of one transaction; `release(true)` destroys it. */
+/** A connection for the time of one transaction; `release(true)` destroys it, and so does `release(false)` when it is no longer sound. */
 export interface Leased extends Queryable {
   /** Throws SAGA_COMMIT_LOST when the server answers with a roll-back, as it does after a failed statement. */
   commit(): Promise<void>
@@ -30,6 +30,8 @@ export interface Database extends Queryable {
   /** Called after each commit that appended events: wakes this process's relay. */
   onAppended(listener: () => void): () => void
   appended(): void
+  /** Tells `onError` of what no caller can be told any more. */
+  report(error: Error): void
   stats(): { total: number; idle: number; waiting: number }
   close(): Promise<void>
 }
@@ -47,7 +49,9 @@ const INT8 = 20
 // bigint as number: sequence numbers and offsets stay far below 2^53.
 const types = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    oid === INT8 && format !== 'binary'
+      ? Number
+      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 }
 
 // One name for each statement text: PostgreSQL then plans it once per connection. All texts are constants of the code.
@@ -57,6 +61,13 @@ function prepared(text: string): string {
   if (name === undefined) names.set(text, (name = `s${names.size}`))
   return name
 }
+
+// What `pg` knows of a connection is right after an answer of the server. It is not after an error of its own (values that it could not
+// write: it then believes a statement to be prepared that it has closed), nor when the server has given up a prepared statement (a table
+// has changed under it): such a connection would fail with the same statement for ever.
+const STALE_STATEMENT = /^(26000|0A000)$/
+const isAnswer = (thrown: unknown): boolean =>
+  thrown instanceof pg.DatabaseError && !STALE_STATEMENT.test(thrown.code ?? '')
 
 // Statements sent in one turn of the event loop leave in one write: `begin` with the first statement, the last one with `commit`.
 function coalesce(client: pg.ClientBase): void {
@@ -87,6 +98,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     options: PLANNER,
     pipeline: true,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: 10_000,
   }
   const onError = options.onError ?? (() => {})
@@ -120,8 +132,16 @@ export function createDatabase(options: DatabaseOptions): Database {
       const client = await pool.connect()
       // Between checkout and release the pool does not listen; an error without a listener would end the process.
       client.on('error', onError)
+      let sound = true
       return {
-        query: (text, values) => send(client, text, values),
+        async query(text, values) {
+          try {
+            return await send(client, text, values)
+          } catch (thrown) {
+            sound &&= isAnswer(thrown)
+            throw thrown
+          }
+        },
         async commit() {
           const { command } = await client.query('commit')
           if (command !== 'COMMIT')
@@ -129,7 +149,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         },
         release(destroy) {
           client.removeListener('error', onError)
-          client.release(destroy)
+          client.release(destroy || !sound)
         },
       }
     },
@@ -141,6 +161,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     appended() {
       for (const listener of listeners) listener()
     },
+    report: onError,
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => (closing ??= pool.end()),
   }

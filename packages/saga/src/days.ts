@@ -1,7 +1,10 @@
-import type { Database } from './database.ts'
+import type { Database, Queryable } from './database.ts'
+import { transaction } from './transaction.ts'
 
 const DAY_MS = 86_400_000
-const AHEAD = 7
+const AHEAD = 3
+const LOCK_WAIT_MS = 200
+const LOCK_NOT_AVAILABLE = '55P03'
 
 /** Days since 1970 (UTC) of a time in milliseconds. */
 export const today = (time = Date.now()): number => Math.floor(time / DAY_MS)
@@ -13,25 +16,67 @@ export function dayOfId(id: string): number {
 }
 
 /**
- * Keeps a table that is partitioned by range of a column of days: one partition for each of the last `kept` days and the next
- * seven, older ones dropped whole. For names that are constants of the code.
+ * Keeps a table that is partitioned by range of its column `day`, with a default partition `…_other`: one partition for each of the
+ * last `kept` days and the next three, older ones dropped whole. Call it at the start and every hour: when others hold the table for
+ * longer than a moment (a backup), it leaves the rest to the next call; rows of a day without a partition wait in the default one.
+ * `beforeDrop` gives a statement to run before a day is dropped, in the same transaction, with the whole table locked.
+ * For names that are constants of the code.
  */
-export async function ensureDays(db: Database, table: string, kept: number): Promise<void> {
+export async function ensureDays(
+  db: Database,
+  table: string,
+  kept: number,
+  beforeDrop?: (day: number) => string,
+): Promise<void> {
   const now = today()
-  const rows = await db.query<{ name: string }>(
-    `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = '${table}'::regclass`,
+  const wanted = Array.from({ length: kept + 1 + AHEAD }, (_, i) => now - kept + i)
+  await change(db, table, (have) => wanted.filter((day) => !have.has(day)).flatMap((day) => add(table, day)))
+  // Not in the same transaction: it locks the whole table, and who holds the default partition already could wait for one who waits
+  // for that.
+  await change(db, table, (have) =>
+    [...have]
+      .filter((day) => day < now - kept)
+      .flatMap((day) => [
+        ...(beforeDrop ? [`lock table ${table} in access exclusive mode`, beforeDrop(day)] : []),
+        `drop table ${table}_${day}`,
+      ]),
   )
-  const have = new Set(rows.map((row) => row.name))
-  const base = table.slice(table.indexOf('.') + 1)
-  const schema = table.slice(0, table.indexOf('.'))
-  const statements: string[] = []
-  for (let day = now - kept; day <= now + AHEAD; day++)
-    if (!have.has(`${base}_${day}`))
-      statements.push(`create table if not exists ${schema}.${base}_${day} partition of ${table} for values from (${day}) to (${day + 1})`)
-  for (const name of have) {
-    const day = Number(/_(\d+)$/.exec(name)?.[1] ?? Infinity)
-    if (day < now - kept) statements.push(`drop table if exists ${schema}.${name}`)
-  }
-  // Several statements without values are one transaction. Two processes may do this at once; the lock lets one after the other.
-  if (statements.length > 0) await db.query(`select pg_advisory_xact_lock(hashtext('saga.days')); ${statements.join('; ')}`)
 }
+
+async function change(
+  db: Database,
+  table: string,
+  statementsFor: (have: ReadonlySet<number>) => string[],
+): Promise<void> {
+  if (statementsFor(await daysOf(db, table)).length === 0) return
+  try {
+    await transaction(db, async (tx) => {
+      // One process at a time; the next one then finds less to do.
+      tx.send(`select pg_advisory_xact_lock(hashtext('saga.days'))`, [])
+      const statements = statementsFor(await daysOf(tx, table))
+      // Whoever comes later queues behind a lock that is waited for, so this one does not wait for long.
+      if (statements.length > 0) await tx.query([`set local lock_timeout = ${LOCK_WAIT_MS}`, ...statements].join('; '))
+    })
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === LOCK_NOT_AVAILABLE)) throw thrown
+  }
+}
+
+/** The days that have a partition. */
+async function daysOf(db: Queryable, table: string): Promise<Set<number>> {
+  const rows = await db.query<{ name: string }>(
+    'select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = $1::regclass',
+    [table],
+  )
+  const days = rows.map(({ name }) => /_(\d+)$/.exec(name)?.[1]).filter((day) => day !== undefined)
+  return new Set(days.map(Number))
+}
+
+// Attached, not made in place: `create table … partition of` would lock out all readers and writers. Rows that came before their
+// partition (a clock that was ahead, hours without maintenance) move into it; left in the default one they would forbid it for ever.
+const add = (table: string, day: number): string[] => [
+  `create table ${table}_${day} (like ${table} including all)`,
+  `lock table ${table}_other in access exclusive mode`,
+  `with moved as (delete from ${table}_other where day = ${day} returning *) insert into ${table}_${day} select * from moved`,
+  `alter table ${table} attach partition ${table}_${day} for values from (${day}) to (${day + 1})`,
+]

@@ -9,6 +9,7 @@ const CODES = [
   'SAGA_FENCED', // another instance moved the position first
   'SAGA_MIGRATION', // a migration is missing, changed or failed
   'SAGA_COMMIT_LOST', // the transaction was rolled back by the server at commit
+  'SAGA_TRANSACTION_OVER', // a transaction was used after it had ended
   'SAGA_NOT_PARKED', // redrive or discard of a key that is not parked
   'SAGA_CURSOR', // a stream id that does not have the shape <epoch>-<seq>
   'SAGA_STOPPED', // used after stop()
@@ -35,9 +36,9 @@ export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown })
 }
 
-// Serialisation failure, deadlock, lock not available, connection trouble, shutdown, too many connections, disk or memory full:
-// the statement was right and will pass once the cause is gone (PostgreSQL manual, appendix A).
-const TRANSIENT_STATES = /^(40001|40P01|55P03|08...|57P0.|53...|58030|25P03)$/
+// Serialisation failure, deadlock, lock not available, connection trouble, shutdown, too many connections, disk or memory full, a
+// server that is a standby for the moment: the statement was right and will pass once the cause is gone (PostgreSQL manual, appendix A).
+const TRANSIENT_STATES = /^(40001|40003|40P01|55P03|08...|57P0.|53...|58030|25006|25P03)$/
 const TRANSIENT_CODES = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
@@ -52,12 +53,14 @@ const TRANSIENT_CODES = new Set([
 ])
 // What `pg` says, without a code, when a connection ends under a query or cannot be had.
 const TRANSIENT_MESSAGES =
-  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed|The server closed the connection)/
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired$|Client was closed)/
 
 /** Whether trying the same thing again later can help: a lost connection, a deadlock, a full disk; not a bug, not bad data. */
 export function isTransient(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false
   const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
+  // Whatever the reason: a server that restarts on a Unix socket, for one, is ENOENT.
+  if ('syscall' in thrown && thrown.syscall === 'connect') return true
   if (TRANSIENT_CODES.has(code) || TRANSIENT_STATES.test(code) || TRANSIENT_MESSAGES.test(thrown.message)) return true
   return thrown.cause !== undefined && isTransient(thrown.cause)
 }

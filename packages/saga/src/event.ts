@@ -63,7 +63,9 @@ export type ReceivedOf<E> = E extends EventType<infer T, infer D> ? Received<T, 
 /** The part of the Standard Schema interface (standardschema.dev, v1) that this package uses. */
 export interface StandardSchema<Data> {
   readonly '~standard': {
-    readonly validate: (value: unknown) => { value: Data } | { issues: readonly { message: string }[] } | Promise<unknown>
+    readonly validate: (
+      value: unknown,
+    ) => { value: Data; issues?: undefined } | { issues: readonly { message: string }[] } | Promise<unknown>
   }
 }
 /** How data is checked: a function that returns the clean data or throws, or any Standard Schema (zod, valibot, arktype, …). */
@@ -92,7 +94,10 @@ export function defineEvent<const Type extends string, Data>(definition: {
     try {
       return check(data)
     } catch (cause) {
-      throw new SagaError('SAGA_EVENT_INVALID', `data of ${name} v${version} is not valid: ${String(cause instanceof Error ? cause.message : cause)}`)
+      throw new SagaError(
+        'SAGA_EVENT_INVALID',
+        `data of ${name} v${version} is not valid: ${String(cause instanceof Error ? cause.message : cause)}`,
+      )
     }
   }
   const make = (data: Data): NewEvent<Data> => ({ kind: eventType, data: parse(data) })
@@ -104,9 +109,13 @@ function parserOf<Data>(schema: DataSchema<Data>): (value: unknown) => Data {
   if (!('~standard' in schema)) return schema
   return (value) => {
     const result = schema['~standard'].validate(value)
-    if ('value' in result) return result.value
-    if ('issues' in result) throw new Error(result.issues.map((issue) => issue.message).join('; '))
-    throw new Error('an asynchronous schema cannot be used for events')
+    if (result instanceof Promise) {
+      result.catch(() => {})
+      throw new Error('an asynchronous schema cannot be used for events')
+    }
+    // Only the issues tell: valibot gives the value too when it is not valid.
+    if (result.issues) throw new Error(result.issues.map((issue) => issue.message).join('; '))
+    return result.value
   }
 }
 

@@ -1,28 +1,35 @@
 import type { ServerResponse } from 'node:http'
 import { asError } from './errors.ts'
-import { answerBusy, COMMENT, frame, HEARTBEAT, jitter, opening, SSE_HEADERS } from './sse.ts'
-import type { Cursor, StoredEvent, StreamHead, StreamSource } from './streams.ts'
+import { createBell } from './loop.ts'
+import { answerBusy, begin, COMMENT, frame, HEARTBEAT, jitter } from './sse.ts'
+import { type Cursor, formatCursor, type StoredEvent, type StreamHead, type StreamSource } from './streams.ts'
 
 // All open streams of a process. Each connection is one of
 //   CATCHING  reads pages from its source and writes them; wake-ups only tell it how far there is to go
 //   LIVE      has written all there is; a wake-up that carries the next event is written directly
 //   LAGGING   the client does not read; nothing is written or queued until the socket drains, then it is CATCHING again
+//   ENDING    has written its last; it is closed when the client has read it, or not within 30 s
 // The store is the buffer: whatever a client misses, slow or away, is read from there by its cursor. A wake-up is a hint: a lower
 // seq is dropped, a higher one means catching up, a lost one is made up for by a look at all heads every few seconds.
 // No database connection is held: sources give theirs back before a byte is written.
 
+/** Events of a page: at most, and for a client that takes less. */
 const PAGE = 500
-const PAGES_AT_ONCE = 8
-const LOOK_MS = 5_000
+const SMALL_PAGE = 16
+const READS_AT_ONCE = 8
+/** Of a page that is written in one piece: what a client that does not read costs, beyond the socket's own buffer. */
+const PIECE_CHARS = 16 * 1024
 const SWEEP_MS = 1_000
-const COMMENT_MS = 15_000
-const HEARTBEAT_MS = 30_000
+const LOOK_MS = 5_000
+/** Each stream gets a comment and a heartbeat in turn. */
+const BEAT_MS = 15_000
 const STALL_MS = 30_000
-const STALL_BYTES = 256 * 1024
 const ROTATE_MS = [8 * 60_000, 12 * 60_000] as const
+const LAST_BYTES_MS = 1_000
 
 export interface OpenOptions {
   source: StreamSource
+  /** Its name: one name is one stream, whatever its source. One that does not exist is ended at once, so look first. */
   stream: string
   /** Where the client stopped; without one `from` decides. */
   cursor?: Cursor | undefined
@@ -46,18 +53,19 @@ export interface OpenOptions {
 export interface Hub {
   /** Answers with the stream; returns at once. When the hub is full: a 200 that tells the client to come back later. */
   open(res: ServerResponse, options: OpenOptions): void
-  /** Tells of an event that is committed; without `event` only that there is one. */
+  /** Tells of an event that is committed; without `event` only that there is one. Never throws. */
   wake(stream: string, seq: number, event?: StoredEvent): void
   /** Writes an event that is stored nowhere (typing, presence) to the open streams of this process. */
   send(stream: string, type: string, data: unknown): void
   /** Ends the streams of an owner, or of one of its sessions. */
   end(owner: string, session?: string): void
   stats(): { open: number; catching: number; lagging: number; streams: number; owners: number; queued: number; reading: number; written: number }
-  /** Ends all streams, spread over `drainMs`, and opens no more. */
+  /** Ends all streams, spread over `drainMs`, and opens no more. Resolves when all are closed: those whose clients do not read, by force. */
   stop(drainMs?: number): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
-type State = 'catching' | 'live' | 'lagging' | 'closed'
+type State = 'catching' | 'live' | 'lagging' | 'ended'
 
 interface Stream {
   readonly res: ServerResponse
@@ -70,98 +78,111 @@ interface Stream {
   cursor: number
   /** The newest seq heard of. */
   head: number
-  /** What the client asked for, until the store has confirmed it. */
-  asked: Cursor | 'first' | 'now' | undefined
-  wroteAt: number
-  heartbeatAt: number
+  pageSize: number
+  /** Where to begin, until the store was asked; 'reset' when what comes next is no longer there. */
+  asked: Cursor | 'first' | 'now' | 'reset' | undefined
+  beatAt: number
+  beats: number
+  /** Since when it waits for the client to read. */
   stalledAt: number
 }
 
-/** The hub of a process: at most `maxStreams` (default 20,000), `maxPerOwner` (default 6) for one owner. */
-export function createHub(options: { maxStreams?: number; maxPerOwner?: number; onError?: (error: Error) => void } = {}): Hub {
+export interface HubOptions {
+  /** Open streams at most; default 20,000. */
+  maxStreams?: number
+  /** Of one owner; default 6. */
+  maxPerOwner?: number
+  onError?: (error: Error) => void
+}
+
+/** The hub of a process. */
+export function createHub(options: HubOptions = {}): Hub {
   const { maxStreams = 20_000, maxPerOwner = 6, onError = () => {} } = options
+  const all = new Set<Stream>()
   const byName = new Map<string, Set<Stream>>()
   const byOwner = new Map<string, Set<Stream>>()
-  const all = new Set<Stream>()
-  const queue: Stream[] = []
-  let reading = 0
+  const queue = new Set<Stream>()
+  const reading = new Set<Stream>()
+  const quiet = createBell()
   let written = 0
-  let stopped = false
   let sweeper: NodeJS.Timeout | undefined
-  let looked = Date.now()
+  let lookedAt = Date.now()
   let looking = false
+  let stopping: Promise<void> | undefined
 
-  function open(res: ServerResponse, opts: OpenOptions): void {
-    const { headers = {}, owner } = opts
-    const full = stopped || all.size >= maxStreams || (owner !== undefined && (byOwner.get(owner)?.size ?? 0) >= maxPerOwner)
+  function open(res: ServerResponse, { source, stream: name, owner, headers = {}, known, ...rest }: OpenOptions): void {
+    // The client left while the caller found out who it is; there will be no other 'close'.
+    if (res.destroyed) return
+    if (stopping || res.req.method === 'HEAD') {
+      begin(res, headers)
+      return void res.end()
+    }
+    const full = all.size >= maxStreams || (owner !== undefined && (byOwner.get(owner)?.size ?? 0) >= maxPerOwner)
     if (full) return answerBusy(res, headers)
+    begin(res, headers)
     const now = Date.now()
     const stream: Stream = {
       res,
-      source: opts.source,
-      name: opts.stream,
+      source,
+      name,
       owner,
-      session: opts.session,
-      endsAt: Math.min(opts.expiresAt ?? Infinity, now + jitter(...ROTATE_MS)),
-      state: 'catching',
+      session: rest.session,
+      endsAt: Math.min(rest.expiresAt ?? Infinity, now + jitter(...ROTATE_MS)),
+      state: known ? 'live' : 'catching',
       cursor: 0,
       head: 0,
-      asked: opts.cursor ?? opts.from ?? 'now',
-      wroteAt: now,
-      heartbeatAt: now,
+      pageSize: PAGE,
+      asked: known ? undefined : (rest.cursor ?? rest.from ?? 'now'),
+      // Spread, so that what opened together does not beat together.
+      beatAt: now + jitter(0, BEAT_MS - SWEEP_MS),
+      beats: 0,
       stalledAt: 0,
     }
-    // Before anything else: a client may be gone already.
     res.on('close', () => forget(stream))
-    res.on('error', () => forget(stream))
     res.on('drain', () => drained(stream))
+    res.on('error', ignore)
     all.add(stream)
-    add(byName, stream.name, stream)
+    add(byName, name, stream)
     if (owner !== undefined) add(byOwner, owner, stream)
     sweeper ??= setInterval(sweep, SWEEP_MS).unref()
-    res.socket?.setNoDelay(true)
-    res.writeHead(200, { ...headers, ...SSE_HEADERS })
-    res.write(opening(jitter(2_000, 5_000)))
-    if (!opts.known) return catchUp(stream)
-    stream.asked = undefined
-    stream.state = 'live'
-    for (const event of opts.known) if (isOpen(stream)) writeStored(stream, event, frameOf(stream, event))
+    if (known) writeEvents(stream, known)
+    else catchUp(stream)
   }
 
-  const isOpen = ({ state }: Stream): boolean => state !== 'closed'
+  // --- the states -----------------------------------------------------------------------------------------------------------------
+  const isCatching = ({ state }: Stream): boolean => state === 'catching'
+  const canWrite = ({ state }: Stream): boolean => state === 'catching' || state === 'live'
 
-  // --- the three states -----------------------------------------------------------------------------------------------------------
   function catchUp(stream: Stream): void {
     stream.state = 'catching'
-    queue.push(stream)
+    // The read that is under way goes on from the same cursor; a second one would write the same events.
+    if (!reading.has(stream)) queue.add(stream)
     work()
   }
 
   function work(): void {
-    while (reading < PAGES_AT_ONCE && queue.length > 0) {
-      const stream = queue.shift()!
-      if (stream.state !== 'catching') continue
-      reading++
+    while (reading.size < READS_AT_ONCE) {
+      const [stream] = queue
+      if (!stream) return
+      queue.delete(stream)
+      reading.add(stream)
       void turn(stream).finally(() => {
-        reading--
+        reading.delete(stream)
         work()
+        ringIfQuiet()
       })
     }
   }
 
-  /** One page of a catching stream; then it is live, lagging, ended, or queued again. */
+  /** One read for a catching stream; then it is live, lagging, ended, or queued again. */
   async function turn(stream: Stream): Promise<void> {
+    const heard = stream.head
     try {
-      if (stream.asked !== undefined && !(await place(stream))) return
-      const heard = stream.head
-      const events = await stream.source.page(stream.name, stream.cursor, PAGE)
-      stream.res.cork()
-      for (const event of events) if (stream.state === 'catching') writeStored(stream, event, frameOf(stream, event))
-      stream.res.uncork()
-      if (stream.state !== 'catching') return
-      // Also when there was a wake-up for something that this page could not see yet.
-      if (events.length === PAGE || (stream.head > heard && stream.head > stream.cursor)) return void queue.push(stream)
-      stream.state = 'live'
+      const more = stream.asked === undefined ? await readPage(stream) : await place(stream, stream.asked)
+      if (!isCatching(stream)) return
+      // Also when there was a wake-up for something that this read could not see yet.
+      if (more || (stream.head > heard && stream.head > stream.cursor)) queue.add(stream)
+      else stream.state = 'live'
     } catch (thrown) {
       onError(asError(thrown))
       // The client comes back with its cursor; by then the store may answer.
@@ -169,28 +190,41 @@ export function createHub(options: { maxStreams?: number; maxPerOwner?: number; 
     }
   }
 
-  /** Checks what the client asked for against the store; false when the stream was ended instead. */
-  async function place(stream: Stream): Promise<boolean> {
-    const head: StreamHead | undefined = (await stream.source.heads([stream.name])).get(stream.name)
-    const { asked } = stream
+  /** Finds out where to begin; resolves with whether there is something to read from there on. */
+  async function place(stream: Stream, asked: Cursor | 'first' | 'now' | 'reset'): Promise<boolean> {
+    const head = (await stream.source.heads([stream.name])).get(stream.name)
+    if (!isCatching(stream)) return false
     stream.asked = undefined
-    if (stream.state !== 'catching') return false
-    if (!head) {
-      end(stream)
-      return false
-    }
-    if (asked === 'now') stream.cursor = head.seq
+    if (!head) end(stream)
+    else if (asked === 'now') stream.cursor = head.seq
     else if (asked === 'first') stream.cursor = head.min - 1
-    else if (asked && (asked.epoch !== stream.source.epoch || asked.seq > head.seq || asked.seq < head.min - 1)) reset(stream, head)
-    else if (asked) stream.cursor = asked.seq
-    if (head.ended && stream.cursor >= head.seq) end(stream)
-    return stream.state === 'catching'
+    else if (asked === 'reset' || !canServe(stream.source, asked, head)) reset(stream, head)
+    else stream.cursor = asked.seq
+    if (head?.ended && stream.cursor === head.seq) end(stream)
+    return head !== undefined && stream.cursor < head.seq
   }
 
-  function reset(stream: Stream, head: StreamHead): void {
-    const at = { epoch: stream.source.epoch, seq: head.seq }
-    stream.cursor = head.seq
-    write(stream, frame(at, 'reset', JSON.stringify({ cursor: `${at.epoch}-${at.seq}` })))
+  function reset(stream: Stream, { seq }: StreamHead): void {
+    const cursor = formatCursor({ epoch: stream.source.epoch, seq })
+    stream.cursor = seq
+    write(stream, Buffer.from(frame(cursor, 'reset', JSON.stringify({ cursor }))))
+  }
+
+  /** Writes the next page; resolves with whether there may be another. */
+  async function readPage(stream: Stream): Promise<boolean> {
+    const { cursor, pageSize } = stream
+    const events = await stream.source.page(stream.name, cursor, pageSize)
+    const first = events[0]
+    if (first && first.seq !== cursor + 1) {
+      // What came next was dropped from the store meanwhile.
+      stream.asked = 'reset'
+      return true
+    }
+    writeEvents(stream, events)
+    const taken = stream.cursor - cursor
+    // What was not taken must be read again.
+    stream.pageSize = taken < events.length ? Math.max(SMALL_PAGE, taken) : Math.min(PAGE, pageSize * 2)
+    return events.length === pageSize
   }
 
   function drained(stream: Stream): void {
@@ -198,77 +232,97 @@ export function createHub(options: { maxStreams?: number; maxPerOwner?: number; 
   }
 
   function wake(name: string, seq: number, event?: StoredEvent): void {
-    const streams = byName.get(name)
-    if (!streams) return
     let bytes: Buffer | undefined
-    for (const stream of streams) {
-      stream.head = Math.max(stream.head, seq)
-      if (stream.state !== 'live' || seq <= stream.cursor) continue
-      if (event && seq === stream.cursor + 1) writeStored(stream, event, (bytes ??= frameOf(stream, event)))
-      else catchUp(stream)
+    try {
+      for (const stream of byName.get(name) ?? []) {
+        if (seq > stream.head) stream.head = seq
+        if (stream.state !== 'live' || !(seq > stream.cursor)) continue
+        if (event && seq === stream.cursor + 1) writeEvent(stream, event, (bytes ??= Buffer.from(textOf(stream, event))))
+        else catchUp(stream)
+      }
+    } catch (thrown) {
+      onError(asError(thrown))
     }
   }
 
   // --- writing --------------------------------------------------------------------------------------------------------------------
-  const frameOf = (stream: Stream, event: StoredEvent): Buffer => frame({ epoch: stream.source.epoch, seq: event.seq }, event.type, event.data)
+  const textOf = ({ source: { epoch } }: Stream, { seq, type, data }: StoredEvent): string => frame(formatCursor({ epoch, seq }), type, data)
 
-  function writeStored(stream: Stream, event: StoredEvent, bytes: Buffer): void {
+  function writeEvent(stream: Stream, event: StoredEvent, bytes: Buffer): void {
     stream.cursor = event.seq
     write(stream, bytes)
     if (event.last) end(stream)
   }
 
+  /** Writes as many of these as the client takes; what is left is read again when it has drained. */
+  function writeEvents(stream: Stream, events: readonly StoredEvent[]): void {
+    let text = ''
+    for (const [i, event] of events.entries()) {
+      if (!canWrite(stream)) return
+      text += textOf(stream, event)
+      if (text.length < PIECE_CHARS && i < events.length - 1) continue
+      writeEvent(stream, event, Buffer.from(text))
+      text = ''
+    }
+  }
+
   function write(stream: Stream, bytes: Buffer): void {
-    const { res } = stream
     written++
-    stream.wroteAt = Date.now()
-    if (res.write(bytes) || stream.state === 'closed') return
+    if (stream.res.write(bytes)) return
     stream.state = 'lagging'
-    stream.stalledAt = stream.wroteAt
+    stream.stalledAt = Date.now()
   }
 
   function send(name: string, type: string, data: unknown): void {
-    const bytes = frame(undefined, type, JSON.stringify(data))
+    const bytes = Buffer.from(frame(undefined, type, JSON.stringify(data)))
     for (const stream of byName.get(name) ?? []) if (stream.state === 'live') write(stream, bytes)
   }
 
   // --- ends -----------------------------------------------------------------------------------------------------------------------
   function end(stream: Stream): void {
-    if (stream.state === 'closed') return
-    forget(stream)
+    if (stream.state === 'ended') return
+    leave(stream)
+    stream.stalledAt = Date.now()
     stream.res.end()
   }
 
-  function forget(stream: Stream): void {
-    if (stream.state === 'closed') return
-    stream.state = 'closed'
-    all.delete(stream)
+  /** Nothing more is written to it, or read for it. */
+  function leave(stream: Stream): void {
+    stream.state = 'ended'
+    queue.delete(stream)
     drop(byName, stream.name, stream)
     if (stream.owner !== undefined) drop(byOwner, stream.owner, stream)
+  }
+
+  function forget(stream: Stream): void {
+    leave(stream)
+    all.delete(stream)
     if (all.size === 0) {
       clearInterval(sweeper)
       sweeper = undefined
     }
+    ringIfQuiet()
   }
 
+  // --- the clock ------------------------------------------------------------------------------------------------------------------
   function sweep(): void {
     const now = Date.now()
     for (const stream of all) {
-      if (stream.state === 'lagging') {
-        if (now - stream.stalledAt > STALL_MS || stream.res.writableLength > STALL_BYTES) stream.res.destroy()
-      } else if (now >= stream.endsAt) end(stream)
-      else if (now - stream.heartbeatAt >= HEARTBEAT_MS) {
-        stream.heartbeatAt = now
-        write(stream, HEARTBEAT)
-      } else if (now - stream.wroteAt >= COMMENT_MS) write(stream, COMMENT)
+      if (now >= stream.endsAt) end(stream)
+      if (!canWrite(stream)) {
+        if (now - stream.stalledAt >= STALL_MS) stream.res.destroy()
+      } else if (now >= stream.beatAt) {
+        stream.beatAt = Math.max(stream.beatAt + BEAT_MS, now)
+        write(stream, stream.beats++ % 2 === 0 ? COMMENT : HEARTBEAT)
+      }
     }
-    if (now - looked >= LOOK_MS && !looking) void look(now)
+    if (now - lookedAt >= LOOK_MS && !looking) void look(now)
   }
 
   /** Makes up for lost wake-ups: asks for the heads of all live streams. */
   async function look(now: number): Promise<void> {
     looking = true
-    looked = now
+    lookedAt = now
     try {
       for (const [source, streams] of Map.groupBy([...all].filter(({ state }) => state === 'live'), (stream) => stream.source)) {
         const names = [...new Set(streams.map(({ name }) => name))]
@@ -282,35 +336,53 @@ export function createHub(options: { maxStreams?: number; maxPerOwner?: number; 
     }
   }
 
+  const isQuiet = (): boolean => all.size === 0 && reading.size === 0
+  function ringIfQuiet(): void {
+    if (stopping && isQuiet()) quiet.ring()
+  }
+
+  async function stopAll(drainMs: number): Promise<void> {
+    const streams = [...all]
+    // A whole instance's clients that come back at the same moment would be a storm for the others.
+    for (let i = 0; i < streams.length; i += 50) {
+      if (i > 0) await quiet.wait(drainMs / (streams.length / 50))
+      for (const stream of streams.slice(i, i + 50)) end(stream)
+    }
+    if (!isQuiet()) await quiet.wait(LAST_BYTES_MS)
+    for (const { res } of all) res.destroy()
+    if (!isQuiet()) await quiet.wait(LAST_BYTES_MS)
+  }
+
+  const stop = (drainMs = 2_000): Promise<void> => (stopping ??= stopAll(drainMs))
+
   return {
     open,
     wake,
     send,
     end(owner, session) {
-      for (const stream of [...(byOwner.get(owner) ?? [])]) if (session === undefined || stream.session === session) end(stream)
+      for (const stream of byOwner.get(owner) ?? []) if (session === undefined || stream.session === session) end(stream)
     },
     stats() {
       const count = { catching: 0, lagging: 0 }
       for (const { state } of all) if (state === 'catching' || state === 'lagging') count[state]++
-      return { open: all.size, ...count, streams: byName.size, owners: byOwner.size, queued: queue.length, reading, written }
+      return { open: all.size, ...count, streams: byName.size, owners: byOwner.size, queued: queue.size, reading: reading.size, written }
     },
-    async stop(drainMs = 2_000) {
-      stopped = true
-      const streams = [...all]
-      // A whole instance's clients that come back at the same moment would be a storm for the others.
-      const pause = streams.length > 50 ? drainMs / (streams.length / 50) : 0
-      for (let i = 0; i < streams.length; i++) {
-        end(streams[i]!)
-        if (pause > 0 && i % 50 === 49) await new Promise((resolve) => setTimeout(resolve, pause))
-      }
-    },
+    stop,
+    [Symbol.asyncDispose]: () => stop(),
   }
+}
+
+// What went wrong with a connection is told by its 'close', which always follows.
+function ignore(): void {}
+
+function canServe({ epoch }: StreamSource, asked: Cursor, { seq, min }: StreamHead): boolean {
+  return asked.epoch === epoch && asked.seq <= seq && asked.seq >= min - 1
 }
 
 function add<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
   const set = map.get(key)
   if (set) set.add(value)
-  else map.set(key, new Set([value]))
+  else map.set(key, new Set<V>().add(value))
 }
 
 function drop<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {

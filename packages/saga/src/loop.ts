@@ -7,7 +7,7 @@ export interface Running {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** A wake-up that is not lost when nobody waits yet: the next wait returns at once. */
+/** A wake-up that is not lost when nobody waits yet: the next wait returns at once. One may wait at a time. */
 export interface Bell {
   ring(): void
   /** Resolves at the next ring, or after `ms`. */
@@ -66,8 +66,8 @@ export function createLoop(options: {
         await options.turn(() => stopping)
         backoff = 0
       } catch (thrown) {
-        if (stopping) break
         options.onError(asError(thrown))
+        if (stopping) break
         backoff = Math.min(LAST_BACKOFF_MS, backoff === 0 ? FIRST_BACKOFF_MS : backoff * 2)
         await pause.wait(backoff * (0.75 + Math.random() / 2))
       }

@@ -1,6 +1,6 @@
 import { SagaError } from './errors.ts'
-import { createBell } from './loop.ts'
 import { partitionOf } from './partition.ts'
+import { createReader } from './reader.ts'
 import type { LogReader, LogRecord, PlacedRecord, TopicState, Transport, Want } from './transport.ts'
 
 /** What a memory transport does wrong on purpose. Each is a function so that a seeded generator decides. */
@@ -15,11 +15,11 @@ export interface Faults {
   loseHint?: () => boolean
 }
 
-/** A log in this process's memory: for tests and simulations. Give the same `logs` to several transports to make several "processes". */
+/** A log in this process's memory: for tests and simulations. Give the same `shared` log to several transports to make several "processes". */
 export function createMemoryTransport(options: { faults?: Faults; shared?: MemoryLog } = {}): Transport {
   const { faults = {}, shared = createMemoryLog() } = options
   const listeners = new Set<(text: string) => void>()
-  const closers = new Set<() => void>()
+  const readers = new Set<LogReader>()
   shared.members.add(listeners)
 
   function place(record: LogRecord): void {
@@ -27,7 +27,15 @@ export function createMemoryTransport(options: { faults?: Faults; shared?: Memor
     if (!partitions) throw new SagaError('SAGA_DEFINITION', `topic "${record.topic}" was not ensured`)
     const partition = partitionOf(record.key, partitions.length)
     const log = partitions[partition]!
-    log.push({ id: record.id, topic: record.topic, key: record.key, type: record.type, body: record.body, partition, offset: log.length })
+    log.push({
+      id: record.id,
+      topic: record.topic,
+      key: record.key,
+      type: record.type,
+      body: record.body,
+      partition,
+      offset: log.length,
+    })
   }
 
   return {
@@ -36,7 +44,10 @@ export function createMemoryTransport(options: { faults?: Faults; shared?: Memor
       for (const topic of topics) {
         const known = shared.topics.get(topic) ?? Array.from({ length: partitions }, () => [])
         if (known.length !== partitions)
-          throw new SagaError('SAGA_PARTITIONS_CHANGED', `topic "${topic}" has ${known.length} partitions, not ${partitions}`)
+          throw new SagaError(
+            'SAGA_PARTITIONS_CHANGED',
+            `topic "${topic}" has ${known.length} partitions, not ${partitions}`,
+          )
         shared.topics.set(topic, known)
         states.set(topic, { logId: shared.id, first: known.map(() => 0) })
       }
@@ -50,46 +61,47 @@ export function createMemoryTransport(options: { faults?: Faults; shared?: Memor
         place(record)
         if (faults.repeat?.(record)) place(record)
       }
-      for (const wake of shared.readers) wake()
+      for (const news of shared.readers) news()
       if (failure === 'after') throw lost()
     },
 
-    reader(): LogReader {
-      const bell = createBell()
-      shared.readers.add(bell.ring)
-      closers.add(bell.ring)
-      const read = (wants: readonly Want[], max: number): PlacedRecord[] => {
+    reader() {
+      let turn = 0
+      const reader = createReader(read, () => {
+        shared.readers.delete(reader.news)
+        readers.delete(reader)
+      })
+      shared.readers.add(reader.news)
+      readers.add(reader)
+      return reader
+
+      function read(wants: readonly Want[], max: number): PlacedRecord[] {
         const found: PlacedRecord[] = []
-        for (const want of wants) {
+        // Another partition is first each time, so that one with a backlog does not keep the others waiting.
+        const from = wants.length === 0 ? 0 : turn++ % wants.length
+        for (const want of [...wants.slice(from), ...wants.slice(0, from)]) {
           const log = shared.topics.get(want.topic)?.[want.partition]
-          if (!log || want.next < 0 || want.next > log.length)
-            throw new SagaError('SAGA_OFFSET_OUT_OF_LOG', `${want.topic}/${want.partition} has no offset ${want.next}`, {
-              partition: want.partition,
-            })
+          if (!log) throw new SagaError('SAGA_DEFINITION', `topic "${want.topic}" was not ensured`)
+          if (want.next < 0 || want.next > log.length)
+            throw new SagaError(
+              'SAGA_OFFSET_OUT_OF_LOG',
+              `${want.topic}/${want.partition} has no offset ${want.next}`,
+              {
+                partition: want.partition,
+              },
+            )
           const there = Math.min(log.length - want.next, max - found.length)
           const seen = faults.visible ? Math.min(there, faults.visible(there)) : there
           found.push(...log.slice(want.next, want.next + seen))
         }
         return found
       }
-      return {
-        async poll(wants, max, waitMs) {
-          const found = read(wants, max)
-          if (found.length > 0 || waitMs <= 0) return found
-          await bell.wait(waitMs)
-          return read(wants, max)
-        },
-        wake: bell.ring,
-        async close() {
-          shared.readers.delete(bell.ring)
-          bell.ring()
-        },
-      }
     },
 
     hint(text) {
       for (const member of shared.members)
-        if (member !== listeners && !faults.loseHint?.()) for (const listener of member) queueMicrotask(() => listener(text))
+        if (member !== listeners && !faults.loseHint?.())
+          for (const listener of member) queueMicrotask(() => listener(text))
     },
     onHint(listener) {
       listeners.add(listener)
@@ -105,10 +117,7 @@ export function createMemoryTransport(options: { faults?: Faults; shared?: Memor
     async ping() {},
     async close() {
       shared.members.delete(listeners)
-      for (const ring of closers) {
-        shared.readers.delete(ring)
-        ring()
-      }
+      await Promise.all([...readers].map((reader) => reader.close()))
     },
   }
 }
@@ -122,7 +131,12 @@ export interface MemoryLog {
 }
 
 export function createMemoryLog(): MemoryLog {
-  return { id: `memory-${Math.random().toString(36).slice(2)}`, topics: new Map(), readers: new Set(), members: new Set() }
+  return {
+    id: `memory-${Math.random().toString(36).slice(2)}`,
+    topics: new Map(),
+    readers: new Set(),
+    members: new Set(),
+  }
 }
 
 const lost = (): Error => Object.assign(new Error('the connection to the log was lost'), { code: 'ECONNRESET' })

@@ -49,9 +49,12 @@ export function createPositions(options: {
         const state = states.get(topic)!
         return state.first.map((next, partition) => ({ topic, partition, next, logId: state.logId }))
       })
+      // Only the missing ones: a conflict would wait for another instance's running batch.
       await db.query(
         `insert into saga.position (topic, partition, next, log_id)
-         select * from unnest($1::text[], $2::int[], $3::bigint[], $4::text[]) on conflict do nothing`,
+         select * from unnest($1::text[], $2::int[], $3::bigint[], $4::text[]) n(topic, partition, next, log_id)
+         where not exists (select from saga.position p where p.topic = n.topic and p.partition = n.partition)
+         on conflict do nothing`,
         [all.map((p) => p.topic), all.map((p) => p.partition), all.map((p) => p.next), all.map((p) => p.logId)],
       )
       const rows = await db.query<{ topic: string; log_id: string }>(

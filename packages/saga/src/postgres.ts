@@ -1,23 +1,24 @@
 import { jsonArray, jsonTexts, plainArray } from './arrays.ts'
-import type { Connection, Database } from './database.ts'
-import { asError, SagaError } from './errors.ts'
-import { createBell, createLoop } from './loop.ts'
+import { createChannel } from './channel.ts'
+import type { Database } from './database.ts'
 import { ensureDays, today } from './days.ts'
+import { SagaError } from './errors.ts'
+import { createBell, createLoop } from './loop.ts'
 import { migrate } from './migrate.ts'
 import { partitionOf } from './partition.ts'
+import { createReader } from './reader.ts'
+import { createRecent, type Recent } from './recent.ts'
+import { transaction } from './transaction.ts'
 import type { LogReader, LogRecord, PlacedRecord, TopicState, Transport, Want } from './transport.ts'
 
 // The log in a PostgreSQL database. A publish is one statement: it moves the head rows of the partitions, whose locks make commit
 // order = offset order, and inserts the records. Readers ask for records only where a head is ahead of them. Heads are known from
-// one's own publishes, from other processes' notifications (on a connection of their own: NOTIFY in a business transaction costs more
-// than half of the throughput), and from one look at all heads every half second, which makes up for anything lost.
+// one's own publishes, from other processes' notifications, and from one look at all heads every half second, which makes up for
+// anything lost.
 
-const CHANNEL = 'saga_log'
 const HEADS_MS = 500
 const RETENTION_DAYS = 7
 const MAINTENANCE_MS = 3_600_000
-/** Records of this process's own publishes, kept so that its readers need no query for them. */
-const RECENT_RECORDS = 2_000
 
 interface Partition {
   id: number
@@ -25,18 +26,30 @@ interface Partition {
   partition: number
   head: number
   first: number
-  recent: PlacedRecord[]
+  recent: Recent
 }
 
-// Offsets are dense: the row number among this statement's records of the partition, from where its head stood.
+type PartitionRow = Pick<Partition, 'id' | 'topic' | 'partition' | 'first'> & { next: number }
+
+const ADD_TOPICS = `
+  insert into log.partition (topic, partition)
+  select t, p from unnest($1::text[]) t, generate_series(0, $2::int - 1) p
+  where not exists (select from log.partition known where known.topic = t)
+  order by t, p on conflict do nothing`
+
+// Offsets are dense: the row number among this statement's records of the partition, from where its head stood. The heads are locked
+// in the order of their ids, so that two publishes of the same partitions cannot deadlock.
 const PUBLISH = `
   with input as (
     select * from unnest($1::int[], $2::uuid[], $3::text[], $4::text[], ${jsonArray(5)}) with ordinality as i(partition_id, id, key, type, body, n)),
+  locked as (
+    select p.id, c.count from (select partition_id, count(*) as count from input group by 1) c
+    join log.partition p on p.id = c.partition_id order by p.id for update of p),
   moved as (
-    update log.partition p set next = p.next + c.count
-    from (select partition_id, count(*) as count from input group by 1) c
-    where p.id = c.partition_id
-    returning p.id, p.next - c.count as first, floor(extract(epoch from clock_timestamp()) / 86400)::int as day),
+    update log.partition p set next = p.next + l.count
+    from locked l
+    where p.id = l.id
+    returning p.id, p.next - l.count as first, floor(extract(epoch from clock_timestamp()) / 86400)::int as day),
   written as (
     insert into log.record (partition_id, "offset", day, id, key, type, body)
     select i.partition_id, m.first + row_number() over (partition by i.partition_id order by i.n) - 1, m.day, i.id, i.key, i.type, i.body
@@ -44,7 +57,7 @@ const PUBLISH = `
   select id, first from moved`
 
 const READ = `
-  select r.partition_id, r."offset", r.id, r.key, r.type, r.body, r.day
+  select r.partition_id, r."offset", r.id, r.key, r.type, r.body
   from unnest($1::int[], $2::bigint[]) with ordinality as w(partition_id, next, n)
   cross join lateral (
     select * from log.record r
@@ -54,7 +67,7 @@ const READ = `
 
 /**
  * A log in the database `db`, which it migrates. `alone`: no other process uses this log, so nobody needs to be notified.
- * Throws at the first use when the database cannot be reached.
+ * Rejects when the database cannot be reached; once it is there, the log waits for a database that goes, and `onError` is told.
  */
 export async function createPostgresTransport(options: {
   db: Database
@@ -63,65 +76,48 @@ export async function createPostgresTransport(options: {
 }): Promise<Transport> {
   const { db, alone = false, onError = () => {} } = options
   await migrate(db, { schema: 'log', directory: new URL('../sql/log/', import.meta.url) })
-  await ensureDays(db, 'log.record', RETENTION_DAYS)
+  await maintain(db)
   const [identity] = await db.query<{ value: string }>('select value from log.identity')
   const logId = identity!.value
 
   const byName = new Map<string, Partition>()
   const byId = new Map<number, Partition>()
   const counts = new Map<string, number>()
-  const readers = new Set<() => void>()
+  const readers = new Set<LogReader & { news(): void }>()
   const listeners = new Set<(text: string) => void>()
-  const me = crypto.randomUUID().slice(0, 8)
 
   function raise(partition: Partition, head: number): boolean {
     if (head <= partition.head) return false
     partition.head = head
     return true
   }
-  const wakeReaders = (): void => {
-    for (const wake of readers) wake()
+  const tellReaders = (): void => {
+    for (const reader of readers) reader.news()
   }
 
   // --- hearing of other processes -------------------------------------------------------------------------------------------------
-  const backstop = createBell()
-  let connection: Connection | undefined
-  let outgoing: string[] = []
-  let sending = false
-
-  const lookAtHeads = createLoop({
-    bell: backstop,
-    onError,
-    async turn() {
-      try {
-        await listen()
-        await refreshHeads()
-        await backstop.wait(HEADS_MS)
-      } catch (thrown) {
-        const broken = connection
-        connection = undefined
-        await broken?.close()
-        throw thrown
-      }
-    },
-    end: async () => connection?.close(),
-  })
-
-  async function listen(): Promise<void> {
-    if (alone || connection) return
-    const fresh = await db.connect(hear)
-    await fresh.query(`listen ${CHANNEL}`)
-    connection = fresh
-    void fresh.lost.then(() => {
-      if (connection === fresh) connection = undefined
-    })
+  const channel = createChannel({ db, name: 'saga_log', onTexts: hear, onError })
+  if (!alone) await channel.open()
+  const send = (text: string): void => {
+    if (!alone) channel.send(text)
   }
 
+  const headsBell = createBell()
+  const lookAtHeads = createLoop({
+    bell: headsBell,
+    onError,
+    async turn() {
+      await refreshHeads()
+      if (!alone) await channel.open()
+      await headsBell.wait(HEADS_MS)
+    },
+    end: channel.close,
+  })
+  lookAtHeads.start()
+
   async function refreshHeads(): Promise<void> {
-    const rows = await db.query<{ id: number; topic: string; partition: number; next: number; first: number }>(
-      'select id, topic, partition, next, first from log.partition where topic = any($1::text[])',
-      [[...counts.keys()]],
-    )
+    if (counts.size === 0) return
+    const rows = await partitionsOf(db, [...counts.keys()])
     let raised = false
     for (const row of rows) {
       const partition = byId.get(row.id)
@@ -129,48 +125,22 @@ export async function createPostgresTransport(options: {
       partition.first = row.first
       raised = raise(partition, row.next) || raised
     }
-    if (raised) wakeReaders()
+    if (raised) tellReaders()
   }
 
-  // A notification is a list of texts from one process: "h<partition id>:<head>" or "t<hint>".
-  function hear(payload: string): void {
-    const [sender, ...texts] = payload.split('\n')
-    if (sender === me) return
+  // "h<partition id>:<head>" or "t<hint as JSON>".
+  function hear(texts: readonly string[]): void {
     let raised = false
     for (const text of texts) {
-      if (text.startsWith('t')) for (const listener of listeners) listener(JSON.parse(text.slice(1)))
-      const [id, head] = text.slice(1).split(':')
-      const partition = text.startsWith('h') ? byId.get(Number(id)) : undefined
-      if (partition) raised = raise(partition, Number(head)) || raised
-    }
-    if (raised) wakeReaders()
-  }
-
-  /** Batched: what comes while one notification is under way travels with the next. */
-  async function notify(text: string): Promise<void> {
-    if (alone) return
-    if (outgoing.length < 10_000) outgoing.push(text)
-    if (sending) return
-    sending = true
-    try {
-      while (outgoing.length > 0 && connection) {
-        const batch = takeUpTo(7_000)
-        await connection.query('select pg_notify($1, $2)', [CHANNEL, [me, ...batch].join('\n')])
+      if (text.startsWith('t')) {
+        for (const listener of listeners) listener(JSON.parse(text.slice(1)))
+      } else {
+        const [id, head] = text.slice(1).split(':')
+        const partition = byId.get(Number(id))
+        if (partition) raised = raise(partition, Number(head)) || raised
       }
-    } catch (thrown) {
-      onError(asError(thrown))
-    } finally {
-      outgoing = []
-      sending = false
     }
-  }
-
-  function takeUpTo(bytes: number): string[] {
-    let size = 0
-    let count = 0
-    while (count < outgoing.length && (count === 0 || size + Buffer.byteLength(outgoing[count]!) + 1 <= bytes))
-      size += Buffer.byteLength(outgoing[count++]!) + 1
-    return outgoing.splice(0, count)
+    if (raised) tellReaders()
   }
 
   // --- retention ------------------------------------------------------------------------------------------------------------------
@@ -179,30 +149,24 @@ export async function createPostgresTransport(options: {
     bell: maintenanceBell,
     onError,
     async turn() {
-      await ensureDays(db, 'log.record', RETENTION_DAYS)
-      // What was dropped is out of the log: readers that still want it must be told, not served a gap.
-      await db.query(`
-        update log.partition p set first = greatest(first, coalesce(
-          (select min("offset") from log.record r where r.partition_id = p.id), p.next))`)
       await maintenanceBell.wait(MAINTENANCE_MS)
+      await maintain(db)
     },
   })
+  maintenance.start()
 
   return {
     async ensureTopics(topics, partitions) {
       const states = new Map<string, TopicState>()
-      if (topics.length === 0) return states
-      await db.query(
-        `insert into log.partition (topic, partition)
-         select t, p from unnest($1::text[]) t, generate_series(0, $2::int - 1) p
-         where not exists (select from log.partition known where known.topic = t)
-         order by t, p on conflict do nothing`,
-        [topics, partitions],
-      )
-      const rows = await db.query<Omit<Partition, 'head' | 'recent'> & { next: number }>(
-        'select id, topic, partition, next, first from log.partition where topic = any($1::text[]) order by topic, partition',
-        [topics],
-      )
+      let rows = await partitionsOf(db, topics)
+      if (rows.length < topics.length * partitions) {
+        await transaction(db, async (tx) => {
+          // One process at a time: two that ask for different numbers must not both find that they were right.
+          tx.send(`select pg_advisory_xact_lock(hashtext('saga.topics'))`, [])
+          tx.send(ADD_TOPICS, [topics, partitions])
+        })
+        rows = await partitionsOf(db, topics)
+      }
       for (const [topic, found] of Map.groupBy(rows, (row) => row.topic)) {
         if (found.length !== partitions)
           throw new SagaError(
@@ -213,17 +177,16 @@ export async function createPostgresTransport(options: {
         counts.set(topic, partitions)
         for (const row of found) {
           if (byId.has(row.id)) continue
-          const partition: Partition = { id: row.id, topic, partition: row.partition, head: row.next, first: row.first, recent: [] }
+          const partition = { ...row, head: row.next, recent: createRecent() }
           byId.set(row.id, partition)
           byName.set(`${topic}/${row.partition}`, partition)
         }
       }
-      lookAtHeads.start()
-      maintenance.start()
       return states
     },
 
     async publish(records) {
+      if (records.length === 0) return
       const placed = records.map((record) => {
         const partitions = counts.get(record.topic)
         if (partitions === undefined) throw new SagaError('SAGA_DEFINITION', `topic "${record.topic}" was not ensured`)
@@ -237,13 +200,21 @@ export async function createPostgresTransport(options: {
         jsonTexts(records.map((record) => record.body)),
       ])
       const next = new Map(moved.map((row) => [row.id, row.first]))
-      records.forEach((record, i) => remember(placed[i]!, record, next))
-      wakeReaders()
-      for (const [id, head] of next) void notify(`h${id}:${head}`)
+      for (const [i, { id, topic, key, type, body }] of records.entries()) {
+        const partition = placed[i]!
+        const offset = next.get(partition.id)!
+        next.set(partition.id, offset + 1)
+        partition.recent.add({ id, topic, key, type, body, partition: partition.partition, offset })
+      }
+      for (const [id, head] of next) {
+        raise(byId.get(id)!, head)
+        send(`h${id}:${head}`)
+      }
+      tellReaders()
     },
 
-    reader: () => createReader(),
-    hint: (text) => void notify(`t${JSON.stringify(text)}`),
+    reader: createLogReader,
+    hint: (text) => send(`t${JSON.stringify(text)}`),
     onHint(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -254,51 +225,38 @@ export async function createPostgresTransport(options: {
       const day = today(time)
       const [row] = await db.query<{ offset: number }>(
         'select "offset" from log.record where partition_id = $1 and day between $2 and $3 and id = $4 order by "offset" limit 1',
-        [known?.id ?? -1, day, day + 1, id],
+        [known?.id ?? -1, day - 1, day + 1, id],
       )
       return row?.offset
     },
     async ends(topics) {
-      const rows = await db.query<{ topic: string; next: number }>(
-        'select topic, next from log.partition where topic = any($1::text[]) order by topic, partition',
-        [topics],
-      )
-      return new Map([...Map.groupBy(rows, (row) => row.topic)].map(([topic, found]) => [topic, found.map((row) => row.next)]))
+      const rows = Map.groupBy(await partitionsOf(db, topics), (row) => row.topic)
+      return new Map([...rows].map(([topic, found]) => [topic, found.map((row) => row.next)]))
     },
     async ping() {
       await db.query('select from log.identity')
     },
     async close() {
-      await Promise.all([lookAtHeads.stop(), maintenance.stop()])
-      wakeReaders()
+      await Promise.all([...[...readers].map((reader) => reader.close()), lookAtHeads.stop(), maintenance.stop()])
     },
   }
 
-  /** Keeps a record of this process's own for its readers, as long as what is kept has no gap. */
-  function remember(partition: Partition, record: LogRecord, next: Map<number, number>): void {
-    const offset = next.get(partition.id)!
-    next.set(partition.id, offset + 1)
-    raise(partition, offset + 1)
-    const { recent } = partition
-    if (recent.length > 0 && recent.at(-1)!.offset + 1 !== offset) recent.length = 0
-    recent.push({ id: record.id, topic: record.topic, key: record.key, type: record.type, body: record.body, partition: partition.partition, offset })
-    if (recent.length > RECENT_RECORDS) recent.splice(0, RECENT_RECORDS / 2)
-  }
-
-  function createReader(): LogReader {
-    const bell = createBell()
-    readers.add(bell.ring)
+  function createLogReader(): LogReader {
     let turn = 0
+    const reader = createReader(read, () => readers.delete(reader))
+    readers.add(reader)
+    return reader
 
     async function read(wants: readonly Want[], max: number): Promise<PlacedRecord[]> {
-      const ahead: { want: Want; partition: Partition }[] = []
+      const ahead: Place[] = []
       for (const want of wants) {
         const partition = byName.get(`${want.topic}/${want.partition}`)
         if (!partition) throw new SagaError('SAGA_DEFINITION', `topic "${want.topic}" was not ensured`)
         if (want.next < partition.first) throw outOfLog(want, `the log begins at ${partition.first}`)
-        if (want.next < partition.head) ahead.push({ want, partition })
         // Only what the database itself says may call a position wrong: our own head can be behind.
-        if (want.next > partition.head) await mustExist(want, partition)
+        if (want.next > partition.head) await refreshHeads()
+        if (want.next > partition.head) throw outOfLog(want, `the log ends at ${partition.head}`)
+        if (want.next < partition.head) ahead.push({ want, partition })
       }
       if (ahead.length === 0) return []
       // Another partition is first each time, so that one with a backlog does not keep the others waiting.
@@ -306,52 +264,65 @@ export async function createPostgresTransport(options: {
       const turned = [...ahead.slice(turn), ...ahead.slice(0, turn)]
       const share = Math.max(16, Math.ceil(max / turned.length))
       const found: PlacedRecord[] = []
-      const asked: typeof ahead = []
-      for (const entry of turned) {
-        const from = entry.want.next - (entry.partition.recent[0]?.offset ?? Infinity)
-        if (from >= 0) found.push(...entry.partition.recent.slice(from, from + share))
-        else asked.push(entry)
+      const asked: Place[] = []
+      for (const place of turned) {
+        const kept = place.partition.recent.from(place.want.next, share)
+        if (kept.length > 0) found.push(...kept)
+        else asked.push(place)
       }
-      if (asked.length === 0) return found
-      const rows = await db.query<{ partition_id: number; offset: number; id: string; key: string; type: string; body: string }>(READ, [
-        plainArray(asked.map(({ partition }) => partition.id)),
-        plainArray(asked.map(({ want }) => want.next)),
-        share,
-      ])
-      const expected = new Map(asked.map(({ want, partition }) => [partition.id, want.next]))
-      for (const row of rows) {
-        const partition = byId.get(row.partition_id)!
-        const want = expected.get(row.partition_id)!
-        // The head says that the record exists; if it is not here it was dropped meanwhile.
-        if (row.offset !== want) throw outOfLog({ topic: partition.topic, partition: partition.partition, next: want }, 'the record is gone')
-        expected.set(row.partition_id, want + 1)
-        found.push({ id: row.id, topic: partition.topic, key: row.key, type: row.type, body: row.body, partition: partition.partition, offset: row.offset })
-      }
+      if (asked.length > 0) found.push(...(await readStored(asked, share)))
       return found
-    }
-
-    return {
-      async poll(wants, max, waitMs) {
-        const found = await read(wants, max)
-        if (found.length > 0 || waitMs <= 0) return found
-        await bell.wait(waitMs)
-        return read(wants, max)
-      },
-      wake: bell.ring,
-      async close() {
-        readers.delete(bell.ring)
-        bell.ring()
-      },
     }
   }
 
-  async function mustExist(want: Want, partition: Partition): Promise<void> {
-    await refreshHeads()
-    if (want.next > partition.head) throw outOfLog(want, `the log ends at ${partition.head}`)
+  /** At most `share` records of each place. */
+  async function readStored(places: readonly Place[], share: number): Promise<PlacedRecord[]> {
+    const rows = await db.query<Omit<PlacedRecord, 'topic' | 'partition'> & { partition_id: number }>(READ, [
+      plainArray(places.map(({ partition }) => partition.id)),
+      plainArray(places.map(({ want }) => want.next)),
+      share,
+    ])
+    const expected = new Map(places.map(({ want, partition }) => [partition.id, want.next]))
+    return rows.map(({ partition_id, offset, id, key, type, body }) => {
+      const { topic, partition } = byId.get(partition_id)!
+      const next = expected.get(partition_id)!
+      // The head says that the record exists; if it is not here it was dropped meanwhile.
+      if (offset !== next) throw outOfLog({ topic, partition, next }, 'the record is gone')
+      expected.set(partition_id, next + 1)
+      return { id, topic, key, type, body, partition, offset }
+    })
   }
 }
 
+const partitionsOf = (db: Database, topics: readonly string[]): Promise<PartitionRow[]> =>
+  db.query<PartitionRow>(
+    'select id, topic, partition, next, first from log.partition where topic = any($1::text[]) order by topic, partition',
+    [topics],
+  )
+
+/** Makes the days ahead and drops what is older than the log keeps; readers that still want it must be told, not served a gap. */
+const maintain = (db: Database): Promise<void> =>
+  ensureDays(
+    db,
+    'log.record',
+    RETENTION_DAYS,
+    (day) => `
+      update log.partition p set first = dropped.last + 1
+      from (select id, (select max("offset") from log.record_${day} r where r.partition_id = known.id) as last
+            from log.partition known) dropped
+      where dropped.id = p.id and dropped.last >= p.first`,
+  )
+
+interface Place {
+  want: Want
+  partition: Partition
+}
+
 const outOfLog = (want: Want, why: string): SagaError =>
-  new SagaError('SAGA_OFFSET_OUT_OF_LOG', `${want.topic}/${want.partition} cannot be read from offset ${want.next}: ${why}`, {
-    partition: want.partition,
-  })
+  new SagaError(
+    'SAGA_OFFSET_OUT_OF_LOG',
+    `${want.topic}/${want.partition} cannot be read from offset ${want.next}: ${why}`,
+    {
+      partition: want.partition,
+    },
+  )

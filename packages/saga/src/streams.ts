@@ -1,6 +1,7 @@
 import { jsonArray, jsonTexts, plainArray } from './arrays.ts'
 import type { Database } from './database.ts'
 import { SagaError } from './errors.ts'
+import { checkField } from './sse.ts'
 import type { Tx } from './transaction.ts'
 
 /** One event of a stream as it is stored; `data` is JSON text in one line. `last`: the stream has ended with it. */
@@ -48,7 +49,7 @@ export function parseCursor(id: string | undefined): Cursor | undefined {
 
 export const formatCursor = ({ epoch, seq }: Cursor): string => `${epoch}-${seq}`
 
-/** An event for a stream: `data` is what JSON.stringify takes. */
+/** An event for a stream: `data` is what JSON.stringify makes text of. */
 export interface NewStreamEvent {
   stream: string
   type: string
@@ -64,8 +65,11 @@ export interface StreamedEvent {
 /**
  * Appends events to streams in this transaction. The head rows are locked, in sorted order, to the commit: so the order of commits is
  * the order of seq, and a reader that has seen n misses nothing up to n. Returns the events with their seq, for wake-ups after the commit.
+ * Call it once in a transaction: two calls lock in two orders. Throws RangeError for a type that cannot be sent, before anything is written.
  */
 export async function appendToStreams(tx: Tx, events: readonly NewStreamEvent[]): Promise<StreamedEvent[]> {
+  if (events.length === 0) return []
+  for (const { type } of events) checkField(type)
   const counts = new Map<string, number>()
   for (const { stream } of events) counts.set(stream, (counts.get(stream) ?? 0) + 1)
   const streams = [...counts.keys()].toSorted()
@@ -81,7 +85,7 @@ export async function appendToStreams(tx: Tx, events: readonly NewStreamEvent[])
   const placed = events.map(({ stream, type, data }): StreamedEvent => {
     const seq = next.get(stream)!
     next.set(stream, seq + 1)
-    return { stream, event: { seq, type, data: JSON.stringify(data) } }
+    return { stream, event: { seq, type, data: JSON.stringify(data ?? null) } }
   })
   await tx.query(
     `insert into saga.stream_event (stream, seq, type, data)

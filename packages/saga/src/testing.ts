@@ -11,6 +11,7 @@ import {
   type StepStatus,
 } from './saga.ts'
 
+export { type LogUnderTest, transportConformance } from './conformance.ts'
 export { createMemoryLog, createMemoryTransport, type Faults, type MemoryLog } from './memory.ts'
 export { createRandom, type Random } from './random.ts'
 

@@ -1,4 +1,4 @@
-/** A record as it is given to the log. `body` is text, `id` unique per event; the partition follows from the key. */
+/** A record as it is given to the log: `id` is a UUID, unique per event, `body` JSON text; the partition follows from the key. */
 export interface LogRecord {
   id: string
   topic: string
@@ -32,12 +32,14 @@ export interface TopicState {
 export interface LogReader {
   /**
    * Records from the wanted offsets on: per partition in the order of offsets, without gaps, at most about `max` in all, as soon as
-   * there are any; an empty list after `waitMs`, or when `wake` was called. The same want gives the same records again.
+   * there are any; an empty list after `waitMs`, or when `wake` was called. The same want gives the same records again. No partition
+   * waits for ever behind another one's backlog. One poll at a time.
    * Rejects with SAGA_OFFSET_OUT_OF_LOG when a wanted offset is older than the log keeps or beyond its end.
    */
   poll(wants: readonly Want[], max: number, waitMs: number): Promise<PlacedRecord[]>
-  /** Ends the wait of a running poll. */
+  /** Ends the wait of the running poll, or else of the next one. */
   wake(): void
+  /** Ends a running poll; later ones are empty. */
   close(): Promise<void>
 }
 
@@ -59,7 +61,7 @@ export interface Transport {
   reader(): LogReader
   /** Tells all processes on this log, this one excluded; best effort: may be lost, repeated, or come late. At most about 4 KB. */
   hint(text: string): void
-  /** Calls `listener` with every hint of other processes; the returned function ends that. */
+  /** Calls `listener`, which must not throw, with every hint of other processes; the returned function ends that. */
   onHint(listener: (text: string) => void): () => void
   /**
    * The offset of the record with this id that was written at about `time` (ms), or undefined; for people's eyes: it may search.
@@ -69,5 +71,6 @@ export interface Transport {
   ends(topics: readonly string[]): Promise<Map<string, readonly number[]>>
   /** Resolves when the log answers; rejects when it does not. For health checks. */
   ping(): Promise<void>
+  /** Ends what waits, and all hints; may be called again. */
   close(): Promise<void>
 }

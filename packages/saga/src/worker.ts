@@ -75,7 +75,7 @@ export function createWorker(options: {
     try {
       await Promise.all([consumer.stop(), sagas.deadlines.stop(), maintenance.stop()])
     } finally {
-      // Last, for what the others have just appended. What does not leave now leaves after the next start.
+      // Last, so that what the others have just appended still leaves.
       await relay.stop()
     }
   }

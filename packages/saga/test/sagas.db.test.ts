@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import test, { type TestContext, suite } from 'node:test'
-import {
-  createDatabase,
-  type Database,
-  migrate,
-  type NewEvent,
-  type Received,
-  type SagaHooks,
-  type SagaVersion,
-  type SagaView,
-  transaction,
-} from '../src/index.ts'
-import { type Envelope, envelopeOf } from '../src/event.ts'
-import type { SagaDefinition } from '../src/saga.ts'
-import { createSagas } from '../src/sagas.ts'
+import { createDatabase, type Database, type SagaHooks, type SagaView, transaction } from '../src/index.ts'
 import { testDatabase } from '../../../test/support/postgres.ts'
 import {
   accountDeletion,
@@ -26,84 +13,14 @@ import {
   walletRefused,
 } from './example-sagas.ts'
 import { faultsOf } from './saga-rules.ts'
+import { answer, createService, empty, NOW, outboxOf, user, versionsOf } from './saga-service.ts'
 
-const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 6)
-const user = { userId: 'u1' }
-
-const database = (t: TestContext) =>
-  testDatabase(t, {
-    template: 'sagas',
-    migrate: (db) => migrate(db, { schema: 'saga', directory: new URL('../sql/service/', import.meta.url) }),
-  })
-
-/** The service that starts sagas, with a clock that is set by hand, and all that it tells of. */
-async function createService(db: Database, options: { definition?: SagaDefinition; hooks?: SagaHooks } = {}) {
-  const { definition = signUp, hooks = {} } = options
-  const clock = { now: NOW }
-  const told: SagaVersion[] = []
-  const errors: Error[] = []
-  let heard = Promise.withResolvers<void>()
-  const sagas = createSagas({
-    db,
-    sagas: [{ definition, hooks }],
-    now: () => clock.now,
-    onError(error) {
-      errors.push(error)
-      heard.resolve()
-    },
-    onVersions(versions) {
-      told.push(...versions)
-      heard.resolve()
-    },
-  })
-  await sagas.prepare()
-  return {
-    sagas,
-    clock,
-    told,
-    errors,
-    start: (items: readonly { deadlineMs?: number; traceparent?: string }[]): Promise<SagaView[]> =>
-      transaction(db, async (tx) =>
-        sagas.start(
-          tx,
-          definition as SagaDefinition<object>,
-          items.map((item) => ({ id: randomUUID(), ownerId: 'u1', data: { ...user, name: 'nayun' }, ...item })),
-        ),
-      ),
-    hear: (...events: Received[]): Promise<void> => transaction(db, (tx) => sagas.reaction.react(events, tx)),
-    /** Resolves when this is so; asks again whenever something was told. */
-    async until(holds: () => boolean): Promise<void> {
-      while (!holds()) {
-        await heard.promise
-        heard = Promise.withResolvers()
-      }
-    },
-    ended: (...views: SagaView[]): boolean =>
-      views.every(({ id }) => told.some((version) => version.id === id && version.event.last)),
-  }
-}
-
-/** An answer to a saga, as the consumer hands it over. */
-const answer = ({ id, type }: SagaView, made: NewEvent): Received => ({
-  ...envelopeOf(made, NOW + 1, { sagaType: type, sagaId: id }),
-  topic: made.kind.topic,
-  partition: 3,
-  offset: 7,
-  tries: 1,
-})
-
-const versionsOf = async (db: Database, { id }: SagaView): Promise<SagaView[]> =>
-  (await db.query<{ view: string }>('select view from saga.saga_event where saga_id = $1 order by version', [id])).map(
-    ({ view }) => JSON.parse(view) as SagaView,
-  )
-const outboxOf = async (db: Database): Promise<Envelope[]> =>
-  (await db.query<{ body: string }>('select body from saga.outbox order by seq')).map(
-    ({ body }) => JSON.parse(body) as Envelope,
-  )
+// For tests that wait for something: long enough for a busy machine.
+const waiting = { timeout: 20_000 }
 
 suite('starting', () => {
   test('a saga, its first version and its event are there when the transaction commits, and only then', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     const { sagas, told } = await createService(db)
     const item = { id: randomUUID(), ownerId: 'u1', data: { ...user, name: 'nayun' } }
     const left = transaction(db, async (tx) => {
@@ -130,7 +47,7 @@ suite('starting', () => {
   })
 
   test('many at once', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     const { start, sagas } = await createService(db)
     const views = await start(Array.from({ length: 300 }, () => ({})))
     assert.equal((await outboxOf(db)).length, 300)
@@ -142,7 +59,7 @@ suite('starting', () => {
 
 suite('answers', () => {
   test('bring a saga to its end; each version is kept as it was', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     const { start, hear, sagas, told } = await createService(db)
     const [saga, other] = (await start([{}, {}])) as [SagaView, SagaView]
     await hear(answer(saga, memberAdded(user)))
@@ -166,7 +83,7 @@ suite('answers', () => {
   })
 
   test('may all come in one batch, with repeats, and with answers to sagas of others', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     const { start, hear, sagas } = await createService(db)
     const views = await start(Array.from({ length: 40 }, () => ({})))
     const foreign = { ...views[0]!, type: 'ordering' }
@@ -197,7 +114,7 @@ suite('answers', () => {
   })
 
   test('that change nothing write nothing', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     const { start, hear, told } = await createService(db)
     const [saga] = (await start([{}])) as [SagaView]
     await hear(answer(saga, memberAdded(user)), answer(saga, walletOpened(user)))
@@ -209,7 +126,7 @@ suite('answers', () => {
   })
 
   test('cause the event that ends it: the chain, the saga and the trace go on', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     const { start, hear } = await createService(db)
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const [saga] = (await start([{ traceparent }])) as [SagaView]
@@ -238,20 +155,24 @@ suite('answers', () => {
     )
   })
 
-  test('of two instances at once wait for each other, and none is lost', async (t) => {
-    const db = await database(t)
+  test('of two instances at once wait for each other, and none is lost', waiting, async (t) => {
+    const db = await testDatabase(t, empty)
     const another = createDatabase({ connectionString: db.url, applicationName: 'another' })
     t.after(() => another.close())
     const [one, two] = [await createService(db), await createService(another)]
     const [saga] = (await one.start([{}])) as [SagaView]
 
+    const locked = Promise.withResolvers<void>()
     const open = Promise.withResolvers<void>()
+    t.after(() => open.resolve())
     const first = transaction(db, async (tx) => {
       await one.sagas.reaction.react([answer(saga, memberAdded(user))], tx)
+      locked.resolve()
       await open.promise
     })
+    await locked.promise
     const second = two.hear(answer(saga, walletOpened(user)))
-    await waitsForLock(db, 'another')
+    await waitsForLock(t, db, 'another')
     open.resolve()
     await Promise.all([first, second])
 
@@ -264,7 +185,7 @@ suite('answers', () => {
   })
 
   test('of two instances to the same hundred sagas, in opposite orders, neither lose one nor deadlock', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     const another = createDatabase({ connectionString: db.url })
     t.after(() => another.close())
     const [one, two] = [await createService(db), await createService(another)]
@@ -285,7 +206,7 @@ suite('answers', () => {
 
 suite('hooks', () => {
   test('run once a saga has ended, in its transaction', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     await db.query('create table account (id text, status text)')
     const hook =
       (status: string): SagaHooks['completed'] =>
@@ -314,7 +235,7 @@ suite('hooks', () => {
   })
 
   test('that throw undo all of it', async (t) => {
-    const db = await database(t)
+    const db = await testDatabase(t, empty)
     let broken = true
     const completed = async (): Promise<void> => {
       if (broken) throw new Error('no account')
@@ -333,8 +254,8 @@ suite('hooks', () => {
 })
 
 suite('deadlines', () => {
-  test('end what is late, and nothing before its time', async (t) => {
-    const db = await database(t)
+  test('end what is late, and nothing before its time', waiting, async (t) => {
+    const db = await testDatabase(t, empty)
     const failed: string[] = []
     const service = await createService(db, {
       hooks: { failed: async (ended) => void failed.push(...ended.map(({ view }) => view.id)) },
@@ -373,8 +294,8 @@ suite('deadlines', () => {
     assert.deepEqual(failed, [late.id, halfway.id])
   })
 
-  test('publish the failure; its chain goes on from the start', async (t) => {
-    const db = await database(t)
+  test('publish the failure; its chain goes on from the start', waiting, async (t) => {
+    const db = await testDatabase(t, empty)
     const service = await createService(db)
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const [saga] = (await service.start([{ traceparent }])) as [SagaView]
@@ -393,8 +314,8 @@ suite('deadlines', () => {
     )
   })
 
-  test('of one saga that cannot be ended do not hold up those of others, and are tried again', async (t) => {
-    const db = await database(t)
+  test('of one saga that cannot be ended do not hold up those of others, and are tried again', waiting, async (t) => {
+    const db = await testDatabase(t, empty)
     let broken = ''
     const failed = async (ended: readonly { view: SagaView }[]): Promise<void> => {
       if (ended.some(({ view }) => view.id === broken)) throw new Error('no account')
@@ -421,8 +342,8 @@ suite('deadlines', () => {
     assert.deepEqual(faultsOf(signUp, await versionsOf(db, first)), [])
   })
 
-  test('of a type that this instance does not know are left to those that do', async (t) => {
-    const db = await database(t)
+  test('of a type that this instance does not know are left to those that do', waiting, async (t) => {
+    const db = await testDatabase(t, empty)
     const old = await createService(db)
     const newer = await createService(db, { definition: accountDeletion })
     const [deletion] = (await newer.start([{ deadlineMs: 1 }])) as [SagaView]
@@ -436,12 +357,13 @@ suite('deadlines', () => {
     await newer.until(() => newer.ended(deletion))
   })
 
-  test('do not wait for sagas that someone else is working on', async (t) => {
-    const db = await database(t)
+  test('do not wait for sagas that someone else is working on', waiting, async (t) => {
+    const db = await testDatabase(t, empty)
     const service = await createService(db)
     const [held, free] = (await service.start([{ deadlineMs: 1 }, { deadlineMs: 2 }])) as [SagaView, SagaView]
     service.clock.now = NOW + 10
     const open = Promise.withResolvers<void>()
+    t.after(() => open.resolve())
     const locked = Promise.withResolvers<void>()
     const other = transaction(db, async (tx) => {
       await tx.query('select from saga.saga where id = $1 for update', [held.id])
@@ -461,7 +383,7 @@ suite('deadlines', () => {
 })
 
 test('the stream of a saga is its versions, from its first to its last', async (t) => {
-  const db = await database(t)
+  const db = await testDatabase(t, empty)
   const { start, hear, sagas } = await createService(db)
   const [saga, other] = (await start([{}, {}])) as [SagaView, SagaView]
   const { source } = sagas
@@ -491,7 +413,7 @@ test('the stream of a saga is its versions, from its first to its last', async (
 })
 
 /** Resolves when a session of that name waits for a row that another one holds. */
-async function waitsForLock(db: Database, applicationName: string): Promise<void> {
-  const waiting = `select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'`
-  while ((await db.query(waiting, [applicationName])).length === 0);
+async function waitsForLock({ signal }: TestContext, db: Database, applicationName: string): Promise<void> {
+  const blocked = `select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'`
+  while (!signal.aborted && (await db.query(blocked, [applicationName])).length === 0);
 }

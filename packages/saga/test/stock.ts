@@ -1,13 +1,16 @@
+import type { TestContext } from 'node:test'
 import {
   append,
   type Consumer,
+  createMemoryTransport,
   createConsumer,
-  type Connection,
   type Database,
   defineEvent,
+  listParked,
   migrate,
   type NewEvent,
   on,
+  type ParkedKey,
   partitionOf,
   type Reaction,
   type Received,
@@ -16,6 +19,7 @@ import {
 } from '../src/index.ts'
 import { envelopeOf } from '../src/event.ts'
 import type { LogRecord } from '../src/transport.ts'
+import { until } from './until.ts'
 
 // A service for tests: it hears how stock changes and writes down what it heard, in the order in which it heard it.
 
@@ -50,7 +54,7 @@ export function recordOf(event: NewEvent, over: Partial<LogRecord> = {}): LogRec
 
 /** Versions `from` to `to` of a key's stock. */
 export const changes = (key: string, from: number, to: number): LogRecord[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => recordOf(changed({ key, version: from + i })))
+  range(from, to).map((version) => recordOf(changed({ key, version })))
 
 /** `count` keys that all lie in this lane. */
 export function keysOf(lane: number, count: number, partitions = PARTITIONS): string[] {
@@ -144,18 +148,22 @@ export async function savedOf(db: Database): Promise<number> {
   return row!.sum
 }
 
-/** The same database, where whoever asks for a lane is told that it is theirs: instances that do not know of each other. */
-export function withoutLocks(db: Database): Database {
-  const connection: Connection = {
-    async query<R extends object>(text: string, values: readonly unknown[] = []) {
-      if (text.includes('pg_try_advisory_lock')) return (values[1] as number[]).map((lane) => ({ lane })) as R[]
-      return (text.includes('from pg_locks') ? [{ count: 1 }] : []) as R[]
-    },
-    lost: new Promise(() => {}),
-    close: async () => {},
-  }
-  return { ...db, connect: async () => connection }
-}
+/** The same database, where whoever asks for a lock gets it: instances that do not know of each other. */
+export const withoutLocks = (db: Database): Database => ({
+  ...db,
+  async connect(onNotification) {
+    const connection = await db.connect(onNotification)
+    return {
+      ...connection,
+      async query<R extends object>(text: string, values?: readonly unknown[]) {
+        if (text.includes('from pg_locks')) return [{ count: 1 }] as R[]
+        if (!text.includes('pg_try_advisory_lock')) return connection.query<R>(text, values)
+        const lanes = values?.[1] as number[] | undefined
+        return (lanes?.map((lane) => ({ lane })) ?? [{ ok: true }]) as R[]
+      },
+    }
+  },
+})
 
 /** Appends a note to each event it hears, which the reaction declares. */
 export const noting: Behaviour = (event, tx) => void append(tx, noted(event.data), { causedBy: event })
@@ -165,3 +173,52 @@ export function createGate(): { opened: Promise<void>; open: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { opened: promise, open: resolve }
 }
+
+/** A database of the service's, a log in memory, and consumers that stop with the test. */
+export interface Bench {
+  db: Database
+  transport: Transport
+  /** Versions that fail as long as they are in here: `key:version`. */
+  bad: Set<string>
+  /** Each try, also those that failed: `key:version`. */
+  tried: string[]
+  start(options?: Partial<Parameters<typeof startStock>[0]>): Promise<Stock>
+}
+
+export async function createBench(t: TestContext, db: Database): Promise<Bench> {
+  const transport = createMemoryTransport()
+  await transport.ensureTopics(['stock', 'price'], PARTITIONS)
+  const bad = new Set<string>()
+  const tried: string[] = []
+  const behave: Behaviour = ({ key, data }) => {
+    tried.push(`${key}:${data.version}`)
+    if (bad.has(`${key}:${data.version}`)) throw new Error(`version ${data.version} of ${key} is bad`)
+  }
+  return {
+    db,
+    transport,
+    bad,
+    tried,
+    async start(options = {}) {
+      const stock = await startStock({ db, transport, behave, ...options })
+      t.after(() => stock.consumer.stop())
+      return stock
+    },
+  }
+}
+
+/** Resolves when so many records are read, as far as the database knows. */
+export const readUpTo = (db: Database, position: number): Promise<unknown> =>
+  until(`${position} records read`, async () => (await savedOf(db)) === position)
+
+/** Resolves with what is parked when it is these keys. */
+export const parkedAre = (db: Database, ...keys: string[]): Promise<ParkedKey[]> =>
+  until(`${keys.join(', ')} parked`, async () => {
+    const parked = await listParked(db)
+    return parked.length === keys.length && parked.every(({ key }) => keys.includes(key)) && parked
+  })
+
+export const versionsOf = (parked: ParkedKey | undefined): number[] =>
+  (parked?.events ?? []).map(({ data }) => (data as Version).version)
+
+export const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)

@@ -6,11 +6,11 @@ export async function until<T>(
   ask: () => T | Promise<T>,
   ms = 20_000,
 ): Promise<Exclude<T, undefined | false>> {
-  const deadline = Date.now() + ms
+  const deadline = performance.now() + ms
   for (;;) {
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>
-    if (Date.now() > deadline) throw new Error(`${ms} ms went by without: ${what}`)
+    if (performance.now() > deadline) throw new Error(`${ms} ms went by without: ${what}`)
     await pause(5)
   }
 }

@@ -116,13 +116,16 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ sources: AdminSources }> =
       schema: {
         summary: 'Sends the events of a key again, in order',
         params: ParkedKeyParams,
-        response: { 202: Type.Null(), ...problems('unauthenticated', 'forbidden', 'not_found') },
+        response: {
+          202: Type.Unsafe<undefined>({ type: 'null', description: 'They are on their way' }),
+          ...problems('unauthenticated', 'forbidden', 'not_found'),
+        },
       },
     },
     async (request, reply) => {
       const { service, key } = request.params
       await sourceOf(request, service).redrive(key)
-      return reply.code(202).send(null)
+      return reply.code(202).send(undefined)
     },
   )
 

@@ -13,15 +13,15 @@ import { type OriginPolicy, originPolicy } from './origin.ts'
 import { rateLimit } from './rate-limit.ts'
 import { registerServices } from './service-metrics.ts'
 import type { Service } from './service.ts'
-import type { Verifier } from './verifier.ts'
+import type { Identity, Verifier } from './verifier.ts'
 
 /** A process: one HTTP server with health, metrics and the operator's routes, in which services are mounted. */
 export interface Host {
   readonly app: App
   readonly hub: Hub
   readonly origins: OriginPolicy
-  /** Mounts and starts everything, then listens. When that fails, what was started is stopped. */
-  start(parts: HostParts): Promise<Running>
+  /** Mounts and starts everything, then listens. When that fails, what was started is stopped. `metricsUrl`: undefined without metrics. */
+  start(parts: HostParts): Promise<Running & { metricsUrl: string | undefined }>
 }
 
 export interface HostParts {
@@ -58,7 +58,7 @@ export async function createHost({ config, log, behindGateway = false, documents
   const origins = originPolicy(app.server, config.publicOrigins)
   let draining = false
 
-  async function start({ services, verifier, plugins = [], admin, checks, resources }: HostParts): Promise<Running> {
+  async function start({ services, verifier, plugins = [], admin, checks, resources }: HostParts): ReturnType<Host['start']> {
     const stops: (() => Promise<unknown>)[] = [...resources].toReversed()
     const stop = async (): Promise<void> => {
       draining = true
@@ -67,7 +67,8 @@ export async function createHost({ config, log, behindGateway = false, documents
     try {
       await app.register(healthRoutes, { checks, isDraining: () => draining })
       await app.register(async (scope) => {
-        await scope.register(authentication, { verifier, origins })
+        const isLive = async (identity: Identity) => (await Promise.all(services.map((service) => service.isLive(identity)))).every(Boolean)
+        await scope.register(authentication, { verifier, origins, isLive })
         await scope.register(adminRoutes, { sources: admin })
       })
       for (const service of services) await app.register(service.routes)
@@ -83,10 +84,11 @@ export async function createHost({ config, log, behindGateway = false, documents
         collect: (registry) => registerServices(registry, services, hub),
       })
       stops.push(() => metrics.stop())
+      if (config.metricsPort === 0 && metrics.url !== undefined) log.info(`the metrics are at ${metrics.url}`)
       // Streams end first: the server waits for every answer that is under way.
       stops.push(() => Promise.all([hub.stop(STREAM_DRAIN_MS), app.close()]))
       const url = await app.listen({ port: config.port, host: config.host })
-      return { url: urlOf(config.host, url), stop }
+      return { url: urlOf(config.host, url), metricsUrl: metrics.url, stop }
     } catch (thrown) {
       await stop()
       throw thrown

@@ -1,5 +1,5 @@
 import { destination, pino } from 'pino'
-import type { Logger } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
 
 export type { Logger }
 
@@ -24,11 +24,11 @@ const QUOTED_ROW = ['err.detail', 'err.where']
 
 /**
  * A logger of JSON lines that hides credentials and e-mail addresses. Lines go to stderr, because stdout belongs to the
- * ready line, and are written at once, so that the last one before an exit is not lost.
+ * ready line, and are written at once, so that the last one before an exit is not lost. `to`: where else, for tests.
  */
-export function createLog({ level, name }: { level: LogLevel; name: string }): Logger {
-  return pino(
-    { level, name, redact: { paths: [...paths, ...QUOTED_ROW], censor: '[redacted]' } },
-    destination({ fd: 2, sync: true }),
-  )
+export function createLog(
+  { level, name }: { level: LogLevel; name: string },
+  to: DestinationStream = destination({ fd: 2, sync: true }),
+): Logger {
+  return pino({ level, name, redact: { paths: [...paths, ...QUOTED_ROW], censor: '[redacted]' } }, to)
 }

@@ -19,11 +19,11 @@ export interface Holdings {
   readonly tombstones: ReadonlySet<string>
 }
 
-/** What is to be written after a batch: rows to insert, to hold or release, to delete, and new tombstones. */
+/** What is to be written after a batch, in this order: rows to delete, to insert, to hold or release, and new tombstones. */
 export interface Changes {
+  gone: string[]
   made: { userId: string; madeBy: string }[]
   held: { userId: string; heldBy: string | null }[]
-  gone: string[]
   buried: string[]
 }
 
@@ -48,13 +48,15 @@ export function participate(
   const byUser = new Map(before.byUser)
   const tombstones = new Set(before.tombstones)
   const decisions = events.map((event) => decide(byUser, tombstones, event, why))
-  const changes: Changes = { made: [], held: [], gone: [], buried: [...tombstones.difference(before.tombstones)] }
+  const changes: Changes = { gone: [], made: [], held: [], buried: [...tombstones.difference(before.tombstones)] }
   for (const userId of new Set(events.map((event) => event.userId))) {
     const was = before.byUser.get(userId)
     const is = byUser.get(userId)
-    if (was && !is) changes.gone.push(userId)
-    if (!was && is) changes.made.push({ userId, madeBy: is.madeBy })
-    if (is && is.heldBy !== (was?.heldBy ?? null)) changes.held.push({ userId, heldBy: is.heldBy })
+    // Taken away and made again by another saga, it is another row.
+    const same = was?.madeBy === is?.madeBy ? was : undefined
+    if (was && !same) changes.gone.push(userId)
+    if (is && !same) changes.made.push({ userId, madeBy: is.madeBy })
+    if (is && is.heldBy !== (same?.heldBy ?? null)) changes.held.push({ userId, heldBy: is.heldBy })
   }
   return { decisions, changes }
 }

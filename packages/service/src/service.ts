@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { Config } from './config.ts'
 import type { Logger } from './log.ts'
 import type { OriginPolicy } from './origin.ts'
-import type { Verifier } from './verifier.ts'
+import type { Identity, Verifier } from './verifier.ts'
 
 /** What a service is given; nothing of it is made by itself, so that one process can hold one service or all. */
 export interface ServiceOptions {
@@ -24,6 +24,8 @@ export interface Service {
   readonly db: Database
   readonly worker: Worker
   readonly routes: FastifyPluginAsync
+  /** Whether the user of a good token is still there: tokens outlive accounts. */
+  isLive(identity: Identity): Promise<boolean>
   /** Migrates and starts everything that runs. Rejects when it cannot. */
   start(): Promise<void>
   stop(): Promise<void>

@@ -1,4 +1,4 @@
-import type { Tx } from '@pando/saga'
+import type { Queryable, Tx } from '@pando/saga'
 import type { Changes, Holdings } from '@pando/service'
 
 /** What others show of a member. */
@@ -6,6 +6,11 @@ export interface Profile {
   userId: string
   username: string
   displayName: string
+}
+
+/** Whether the user has a place in the chat, be it a suspended one. */
+export async function isMember(db: Queryable, userId: string): Promise<boolean> {
+  return (await db.query('select from chat.member where user_id = $1', [userId])).length > 0
 }
 
 /** Loads and locks the members of these ids, and the tombstones of these sagas. */
@@ -24,7 +29,8 @@ export async function loadMembers(tx: Tx, userIds: readonly string[], sagaIds: r
 }
 
 /** Writes what a batch led to; `profiles` of those who are made. */
-export function saveMembers(tx: Tx, { made, held, gone, buried }: Changes, profiles: ReadonlyMap<string, Profile>): void {
+export function saveMembers(tx: Tx, { gone, made, held, buried }: Changes, profiles: ReadonlyMap<string, Profile>): void {
+  if (gone.length > 0) tx.send('delete from chat.member where user_id = any($1::uuid[])', [gone])
   if (made.length > 0) {
     const added = made.map(({ userId }) => profiles.get(userId)!)
     tx.send(
@@ -43,7 +49,6 @@ export function saveMembers(tx: Tx, { made, held, gone, buried }: Changes, profi
       'update chat.member m set held_by = h.held_by from unnest($1::uuid[], $2::uuid[]) h(user_id, held_by) where m.user_id = h.user_id',
       [held.map(({ userId }) => userId), held.map(({ heldBy }) => heldBy)],
     )
-  if (gone.length > 0) tx.send('delete from chat.member where user_id = any($1::uuid[])', [gone])
   if (buried.length > 0) tx.send('insert into chat.tombstone (saga_id) select unnest($1::uuid[]) on conflict do nothing', [buried])
 }
 

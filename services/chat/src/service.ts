@@ -1,5 +1,6 @@
 import { createWorker, migrate } from '@pando/saga'
 import type { Service, ServiceOptions } from '@pando/service'
+import { isMember } from './members.ts'
 import { members, profiles } from './reactions.ts'
 
 /** Members for now; friends, rooms and messages come here. */
@@ -17,6 +18,7 @@ export function createChatService({ db, transport, partitions, hub, log }: Servi
     name: 'chat',
     db,
     worker,
+    isLive: ({ userId }) => isMember(db, userId),
     routes: async () => {},
     async start() {
       await migrate(db, { schema: 'chat', directory: new URL('../sql/', import.meta.url) })

@@ -15,12 +15,13 @@ export function createCustomerService({ db, transport, partitions, hub, verifier
     reactions: [wallets],
     onError: (err) => log.warn({ err }, 'customer'),
   })
+  const isLive: Service['isLive'] = async ({ userId }) => (await balanceOf(db, userId)) !== undefined
   return {
     name: 'customer',
     db,
     worker,
+    isLive,
     routes: async (app) => {
-      const isLive = async ({ userId }: { userId: string }) => (await balanceOf(db, userId)) !== undefined
       await app.register(authentication, { verifier, origins, isLive })
       await app.register(routes, { db })
     },

@@ -24,7 +24,11 @@ export async function loadWallets(tx: Tx, userIds: readonly string[], sagaIds: r
 }
 
 /** Writes what a batch led to. */
-export async function saveWallets(tx: Tx, { made, held, gone, buried }: Changes): Promise<void> {
+export async function saveWallets(tx: Tx, { gone, made, held, buried }: Changes): Promise<void> {
+  if (gone.length > 0) {
+    await anonymise(tx, gone)
+    tx.send('delete from customer.wallet where user_id = any($1::uuid[])', [gone])
+  }
   if (made.length > 0)
     tx.send('insert into customer.wallet (user_id, made_by) select * from unnest($1::uuid[], $2::uuid[])', [
       made.map(({ userId }) => userId),
@@ -35,10 +39,6 @@ export async function saveWallets(tx: Tx, { made, held, gone, buried }: Changes)
       'update customer.wallet w set held_by = h.held_by from unnest($1::uuid[], $2::uuid[]) h(user_id, held_by) where w.user_id = h.user_id',
       [held.map(({ userId }) => userId), held.map(({ heldBy }) => heldBy)],
     )
-  if (gone.length > 0) {
-    await anonymise(tx, gone)
-    tx.send('delete from customer.wallet where user_id = any($1::uuid[])', [gone])
-  }
   if (buried.length > 0) tx.send('insert into customer.tombstone (saga_id) select unnest($1::uuid[]) on conflict do nothing', [buried])
 }
 

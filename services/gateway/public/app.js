@@ -45,6 +45,7 @@ function show(view, picture = trees, { focus = true } = {}) {
     progress = undefined
     put(strip)
   }
+  document.querySelector('dialog')?.close()
   translate(view)
   main.replaceChildren(view)
   side.replaceChildren(picture)
@@ -73,9 +74,12 @@ function signUpForm() {
 
   let checking
   let asked = new AbortController()
-  username.addEventListener('input', () => {
+  const stopChecking = () => {
     clearTimeout(checking)
     asked.abort()
+  }
+  username.addEventListener('input', () => {
+    stopChecking()
     const name = username.value
     if (name !== '') checking = setTimeout(() => void check(name), CHECK_AFTER_MS)
   })
@@ -110,10 +114,16 @@ function signUpForm() {
     busy: 'signUp.busy',
     async send(values) {
       const since = performance.now()
-      // The same form sent twice, because an answer got lost, is one sign-up.
+      stopChecking()
+      // The same form sent again because the answer got lost is the same sign-up; after an answer it is a new one.
       if (JSON.stringify(values) !== sent) key = idempotencyKey()
       sent = JSON.stringify(values)
-      const answer = await api('POST', '/api/users', values, { headers: { 'idempotency-key': key } })
+      const answer = await api('POST', '/api/users', values, { headers: { 'idempotency-key': key } }).catch(
+        (problem) => {
+          if (problem.status > 0 && problem.status < 500) sent = ''
+          throw problem
+        },
+      )
       sent = ''
       history.pushState(null, '', `?saga=${answer.body.id}`)
       watch(answer.location, { since, credentials: { username: values.username, password: values.password } })
@@ -131,6 +141,7 @@ function logInForm() {
       await api('POST', '/api/sessions', values)
       session.isLikely = true
       form.reset()
+      put(form.querySelector('.lead'), 'logIn.lead')
       history.replaceState(null, '', './')
       await openMe()
     },
@@ -151,8 +162,9 @@ function watch(where, { since, credentials } = {}) {
     onFrame: logFrame,
     onLink: showLink,
     onGone() {
-      home()
-      say(main, { code: isDeletion ? 'unauthenticated' : 'gone' })
+      if (isDeletion) return home()
+      go('./#sign-up')
+      say(signUp, { code: 'gone' })
     },
     onEnd: (saga) => void (isDeletion ? deletionEnded(view, saga) : signUpEnded(view, saga, credentials)),
   })
@@ -170,6 +182,7 @@ async function signUpEnded(view, saga, credentials) {
   const { username } = draft.read()
   draft.clear()
   signUp.reset()
+  for (const input of signUp.querySelectorAll('input')) unhint(input)
   try {
     if (credentials) {
       await api('POST', '/api/sessions', credentials)
@@ -177,6 +190,7 @@ async function signUpEnded(view, saga, credentials) {
     }
     if (!session.isLikely) throw new Error('logged out')
     const me = await loadMe()
+    if (!view.isConnected) return
     history.replaceState(null, '', './')
     me.querySelector('h1').remove()
     translate(me)

@@ -33,7 +33,10 @@ export function follow(location, { onView, onFrame, onLink, onGone }) {
     if (isOver) return
     source = new EventSource(location + '/events' + (lastId && `?lastEventId=${encodeURIComponent(lastId)}`))
     for (const name of ['saga', 'reset', 'busy', 'hb']) source.addEventListener(name, (event) => receive(name, event))
-    source.onopen = listen
+    source.onopen = () => {
+      listen()
+      if (!isBusy) up()
+    }
     source.onerror = () => {
       timers.grace ??= setTimeout(down, isBusy ? GRACE_BUSY_MS : GRACE_MS)
       if (source.readyState === EventSource.CLOSED) wait('retry', pause(), recover)

@@ -16,8 +16,7 @@ const HINTS = { password: 'hint.password' }
 export function hint(input, kind, key) {
   const line = input.form.querySelector(`#${input.getAttribute('aria-describedby')}`)
   line.className = kind
-  input.toggleAttribute('aria-invalid', false)
-  if (kind === 'bad') input.setAttribute('aria-invalid', 'true')
+  input.ariaInvalid = kind === 'bad' ? 'true' : null
   const words = document.createElement('span')
   put(words, key)
   line.removeAttribute('data-t')

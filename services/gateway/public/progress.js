@@ -1,7 +1,7 @@
 // The page while something is going on: the steps, the time left, one sentence, and the grove that grows with them.
 import { follow, hasEnded } from './follow.js'
 import { grove } from './grove.js'
-import { put, text, translate } from './texts.js'
+import { currentLanguage, put, text, translate } from './texts.js'
 
 const ICONS = { done: 'check', pending: 'turn', failed: 'alert', undone: 'undo', skipped: 'minus' }
 // A sign-up grows what a deletion takes away.
@@ -29,8 +29,9 @@ export function showProgress(section, location, { name, since, onEnd, ...listene
   let saying
 
   list.setAttribute('data-t-label', `${type}.steps`)
-  const words = { name: () => name || text(`${type}.nobody`) }
-  put(title, `${type}.running`, words)
+  const titled = (status) =>
+    put(title, [...(name ? [] : [`${type}.${status}.nameless`]), `${type}.${status}`], { name })
+  titled('running')
   put(lead, `${type}.running.lead`)
   translate(section)
 
@@ -40,13 +41,11 @@ export function showProgress(section, location, { name, since, onEnd, ...listene
   function show(next) {
     view = next
     const ended = hasEnded(view)
-    const broken = Object.entries(view.steps).find(([, step]) => step.status === 'failed')
-    const most = Math.round((Date.parse(view.deadline) - Date.parse(view.startedAt)) / 1000)
-    const isLate = broken?.[1].reason === 'deadline'
-    put(title, `${type}.${view.status}`, words)
+    const isLate = Object.values(view.steps).some((step) => step.status === 'failed' && step.reason === 'deadline')
+    titled(view.status)
     put(lead, [...(isLate ? [`${type}.${view.status}.deadline`] : []), `${type}.${view.status}.lead`], {
-      step: () => (broken ? nameOf(broken[0]) : ''),
-      most,
+      step: () => namesOf('failed'),
+      most: most(),
     })
     Object.entries(view.steps).forEach(([step, state], at) => showStep(step, state, at))
     bar.hidden = ended
@@ -68,10 +67,13 @@ export function showProgress(section, location, { name, since, onEnd, ...listene
 
   const nameOf = (step) => text([`step.${step}`, 'plain'], { value: step })
   const namesOf = (status) =>
-    Object.keys(view.steps)
-      .filter((step) => view.steps[step].status === status)
-      .map(nameOf)
-      .join(', ')
+    new Intl.ListFormat(currentLanguage()).format(
+      Object.keys(view.steps)
+        .filter((step) => view.steps[step].status === status)
+        .map(nameOf),
+    )
+  // Seconds from the start to the deadline, at least one.
+  const most = () => Math.ceil((Date.parse(view.deadline) - Date.parse(view.startedAt)) / 1000)
 
   function showStep(step, { status, reason }, at) {
     let { item, was } = seen.get(step) ?? {}
@@ -106,14 +108,13 @@ export function showProgress(section, location, { name, since, onEnd, ...listene
 
   function tick() {
     if (!view) return
-    const most = Math.round((Date.parse(view.deadline) - Date.parse(view.startedAt)) / 1000)
     const elapsed =
       since === undefined ? Math.max(0, Date.now() - Date.parse(view.startedAt)) : performance.now() - since
     const seconds = Math.floor(elapsed / 1000)
     const meter = bar.querySelector('progress')
-    meter.max = most
-    meter.value = Math.min(most, elapsed / 1000)
-    put(bar.querySelector('span'), seconds > most ? 'bar.late' : 'bar.text', { elapsed: seconds, most })
+    meter.max = most()
+    meter.value = Math.min(most(), elapsed / 1000)
+    put(bar.querySelector('span'), seconds > most() ? 'bar.late' : 'bar.text', { elapsed: seconds, most: most() })
   }
 
   return {

@@ -15,6 +15,7 @@ export function remoteAdmin(service: string, url: string, accessToken: string): 
       throw new Problem('unavailable', { detail: `The ${service} service does not answer.`, cause })
     })
     if (response.status === 404) return undefined
+    if (response.status === 401) throw new Problem('unauthenticated')
     if (!response.ok) throw new Problem('unavailable', { detail: `The ${service} service answered ${response.status}.` })
     const text = await response.text()
     return (text === '' ? null : JSON.parse(text)) as T

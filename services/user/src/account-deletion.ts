@@ -51,20 +51,17 @@ export async function deleteAccount(
   if (hash === undefined) throw new Problem('unauthenticated')
   if (!(await passwords.verify(hash, password))) throw new Problem('forbidden', { detail: 'The password is wrong.' })
   const id = randomUUIDv7()
-  const view = await transaction(db, async (tx) => {
-    const marked = await tx.query(
-      `update users.account set status = 'deleting', deletion_saga_id = $2 where id = $1 and status = 'active' returning id`,
-      [userId, id],
+  const started = await transaction(db, async (tx) => {
+    const [account] = await tx.query<{ runningId: string | null }>(
+      `select deletion_saga_id as "runningId" from users.account where id = $1 and status <> 'pending' for update`,
+      [userId],
     )
-    if (marked.length === 0) return undefined
-    return sagas.start(tx, accountDeletion, [{ id, ownerId: userId, data: { userId }, traceparent }])[0]
+    if (!account) throw new Problem('unauthenticated')
+    if (account.runningId !== null) return account.runningId
+    tx.send(`update users.account set status = 'deleting', deletion_saga_id = $2 where id = $1`, [userId, id])
+    return sagas.start(tx, accountDeletion, [{ id, ownerId: userId, data: { userId }, traceparent }])[0]!
   })
-  return view ?? (await runningDeletion(db, sagas, userId))
-}
-
-async function runningDeletion(db: Database, sagas: Sagas, userId: string): Promise<SagaView> {
-  const [row] = await db.query<{ id: string | null }>('select deletion_saga_id as id from users.account where id = $1', [userId])
-  const state = row?.id ? await sagas.find(accountDeletion.type, row.id) : undefined
-  if (!state) throw new Problem('unauthenticated')
-  return state.view
+  if (typeof started !== 'string') return started
+  // It may have ended meanwhile, but it is still there.
+  return (await sagas.find(accountDeletion.type, started))!.view
 }

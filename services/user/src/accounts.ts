@@ -38,14 +38,25 @@ export async function findForLogIn(db: Queryable, username: string): Promise<(Ac
   return account
 }
 
-/** Which of these usernames, and e-mail addresses in lower case, are taken, be it by a sign-up that still runs. */
-export async function takenOf(db: Queryable, usernames: readonly string[], emails: readonly string[]): Promise<{ usernames: Set<string>; emails: Set<string> }> {
-  const rows = await db.query<{ username: string; email: string }>(
-    `select username, lower(email) as email from users.account where username = any($1::text[])
-     union select username, lower(email) from users.account where lower(email) = any($2::text[])`,
-    [usernames, emails],
+/** Whether a username and an e-mail address are taken, be it by a sign-up that still runs. */
+export interface Taken {
+  username: boolean
+  email: boolean
+}
+
+/** For each of these in turn what is taken. Case is left to PostgreSQL: JavaScript's lower case is not always the one of the unique index. */
+export function takenOf(db: Queryable, wanted: readonly { username: string; email: string }[]): Promise<Taken[]> {
+  return db.query<Taken>(
+    `select exists (select from users.account a where a.username = w.username) as username,
+            exists (select from users.account a where lower(a.email) = lower(w.email)) as email
+     from unnest($1::text[], $2::text[]) with ordinality w(username, email, n) order by n`,
+    [wanted.map(({ username }) => username), wanted.map(({ email }) => email)],
   )
-  return { usernames: new Set(rows.map((row) => row.username)), emails: new Set(rows.map((row) => row.email)) }
+}
+
+/** Whether somebody has this username, or a sign-up that still runs. */
+export async function isUsernameTaken(db: Queryable, username: string): Promise<boolean> {
+  return (await db.query('select from users.account where username = $1', [username])).length > 0
 }
 
 export async function publicProfile(db: Queryable, id: string): Promise<PublicProfile | undefined> {

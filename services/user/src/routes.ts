@@ -17,7 +17,7 @@ import {
 } from '@pando/service'
 import { Type } from 'typebox'
 import { deleteAccount } from './account-deletion.ts'
-import { findAccount, passwordHashOf, publicProfile, searchProfiles, takenOf, updateAccount } from './accounts.ts'
+import { findAccount, isUsernameTaken, passwordHashOf, publicProfile, searchProfiles, updateAccount } from './accounts.ts'
 import type { Passwords } from './passwords.ts'
 import { streamNewSaga, streamSaga } from './saga-stream.ts'
 import {
@@ -81,7 +81,9 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
         streamSaga({ hub, sagas }, { request, reply, state })
         return reply
       }
-      const signedUp = await signUps.start({ ...request.body, claim, answerOf, traceparent })
+      // Member by member: a body may have more than the schema names, and `role` is not the client's to choose.
+      const { username, password, displayName, email } = request.body
+      const signedUp = await signUps.start({ username, password, displayName, email, claim, answerOf, traceparent })
       if (!wantsStream) return reply.code(202).header('location', locationOf(signedUp.id)).send(signedUp)
       const { userId: _, ...view } = signedUp
       streamNewSaga({ hub, sagas }, reply, { view, location: locationOf(view.id) })
@@ -101,7 +103,7 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
     async ({ params: { username } }) => {
       // What is no username is nobody's, and nobody can have it.
       if (!new RegExp(USERNAME).test(username)) return { available: false }
-      return { available: !(await takenOf(db, [username], [])).usernames.has(username) }
+      return { available: !(await isUsernameTaken(db, username)) }
     },
   )
 

@@ -58,12 +58,13 @@ export function createUserService(options: ServiceOptions & { signingKey: Signin
     },
   })
 
+  const isLive: Service['isLive'] = async ({ userId }) => (await findAccount(db, userId)) !== undefined
   return {
     name: 'user',
     db,
     worker,
+    isLive,
     routes: async (app) => {
-      const isLive = async ({ userId }: { userId: string }) => (await findAccount(db, userId)) !== undefined
       await app.register(authentication, { verifier, origins, isLive })
       await app.register(idempotency, { store })
       await app.register(routes, { db, hub, sagas, signUps, passwords, sessions, signingKey, endStreams })

@@ -12,7 +12,7 @@ import {
 } from '@pando/events'
 import { type Database, defineSaga, retryOnConflict, type SagaHooks, type Sagas, type SagaView, transaction, type Tx } from '@pando/saga'
 import { type Claim, createBatcher, type IdempotencyStore, Problem } from '@pando/service'
-import { takenOf } from './accounts.ts'
+import { type Taken, takenOf } from './accounts.ts'
 import type { Passwords } from './passwords.ts'
 
 /** Somebody joins: the account is there at once but asleep; the chat and the wallet each do their part; then it wakes. */
@@ -74,14 +74,7 @@ export function createSignUps(options: {
 }): SignUps {
   const { db, sagas, passwords, idempotency, deadlineMs } = options
 
-  const assertFree = createBatcher<Newcomer, void>(async (newcomers) => {
-    const taken = await takenOf(
-      db,
-      newcomers.map(({ username }) => username),
-      newcomers.map(({ email }) => email.toLowerCase()),
-    )
-    return newcomers.map((newcomer) => refusal(newcomer, taken))
-  })
+  const assertFree = createBatcher<Newcomer, void>(async (newcomers) => (await takenOf(db, newcomers)).map(refusal))
 
   const store = createBatcher<Hashed, SignedUp>((requests) => retryOnConflict(() => transaction(db, (tx) => storeAll(tx, requests))))
 
@@ -89,14 +82,8 @@ export function createSignUps(options: {
     const created = await insertAccounts(tx, requests)
     const refused = requests.filter(({ userId }) => !created.has(userId))
     // Asked inside this transaction, so that whoever took the name within this very batch is seen.
-    const taken =
-      refused.length > 0
-        ? await takenOf(
-            tx,
-            refused.map(({ username }) => username),
-            refused.map(({ email }) => email.toLowerCase()),
-          )
-        : undefined
+    const taken = refused.length > 0 ? await takenOf(tx, refused) : []
+    const why = new Map(refused.map(({ userId }, i) => [userId, refusal(taken[i]!)]))
     const accepted = requests.filter(({ userId }) => created.has(userId))
     const views = sagas.start(
       tx,
@@ -111,7 +98,8 @@ export function createSignUps(options: {
     )
     const started = new Map(accepted.map(({ userId }, i): [string, SignedUp] => [userId, { ...views[i]!, userId }]))
     await keepAnswers(tx, accepted, started)
-    return requests.map((request) => started.get(request.userId) ?? refusal(request, taken!) ?? new Problem('username_taken'))
+    // Neither is taken any more: who had it gave it up a moment ago.
+    return requests.map(({ userId }) => started.get(userId) ?? why.get(userId) ?? new Problem('unavailable', { detail: 'Try again.' }))
   }
 
   async function keepAnswers(tx: Tx, accepted: Hashed[], started: ReadonlyMap<string, SignedUp>): Promise<void> {
@@ -143,11 +131,9 @@ function secretId(): string {
   return bits.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-type Taken = Awaited<ReturnType<typeof takenOf>>
-
-function refusal({ username, email }: Pick<Newcomer, 'username' | 'email'>, taken: Taken): Problem | undefined {
-  if (taken.usernames.has(username)) return new Problem('username_taken', { errors: [{ path: '/username', message: 'is taken' }] })
-  if (taken.emails.has(email.toLowerCase())) return new Problem('email_taken', { errors: [{ path: '/email', message: 'is taken' }] })
+function refusal({ username, email }: Taken): Problem | undefined {
+  if (username) return new Problem('username_taken', { errors: [{ path: '/username', message: 'is taken' }] })
+  if (email) return new Problem('email_taken', { errors: [{ path: '/email', message: 'is taken' }] })
   return undefined
 }
 

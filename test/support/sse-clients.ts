@@ -1,11 +1,14 @@
-// The clients of bench/sse.ts, a process of its own: raw sockets that look at nothing but the ids.
+// Many clients of SSE streams in a process of their own, told what to do by messages: raw sockets that look at nothing but the ids.
 import { connect, type Socket } from 'node:net'
 
 export type ClientOrder =
+  /** So many clients are open then, each from where it stopped: of one stream, `/0`, or of one each, `/0`, `/1`, … */
   | { do: 'open'; port: number; count: number; shared: boolean }
   /** Answered when every client has this seq. */
   | { do: 'await'; seq: number }
   | { do: 'drop' }
+
+/** Of all events so far: how many came, were skipped by a later one, and came again. */
 export interface ClientReply {
   done: ClientOrder['do']
   received: number
@@ -15,6 +18,7 @@ export interface ClientReply {
 
 interface Client {
   path: string
+  epoch: string
   seq: number
   rest: string
   socket: Socket | undefined
@@ -34,7 +38,7 @@ process.on('disconnect', () => process.exit())
 
 async function obey(order: ClientOrder): Promise<void> {
   if (order.do === 'open') await open(order)
-  if (order.do === 'drop') for (const client of clients) client.socket?.destroy()
+  if (order.do === 'drop') for (const client of clients) client.socket = void client.socket?.destroy()
   if (order.do === 'await') {
     awaited = order.seq
     behind = clients.filter(({ seq }) => seq < awaited).length
@@ -47,12 +51,11 @@ function reply(done: ClientOrder['do']): void {
   process.send?.({ done, received, lost, doubled } satisfies ClientReply)
 }
 
-/** All clients, each from where it stopped. */
 async function open({ port, count, shared }: Extract<ClientOrder, { do: 'open' }>): Promise<void> {
-  for (let i = clients.length; i < count; i++) clients.push({ path: `/${shared ? 0 : i}`, seq: 0, rest: '', socket: undefined })
-  let next = 0
+  for (let i = clients.length; i < count; i++) clients.push({ path: `/${shared ? 0 : i}`, epoch: '', seq: 0, rest: '', socket: undefined })
+  const closed = clients.filter(({ socket }) => !socket)
   const openSome = async (): Promise<void> => {
-    while (next < clients.length) await openOne(clients[next++]!, port)
+    for (let client = closed.pop(); client; client = closed.pop()) await openOne(client, port)
   }
   await Promise.all(Array.from({ length: CONNECTING }, openSome))
 }
@@ -63,7 +66,7 @@ function openOne(client: Client, port: number): Promise<void> {
     const socket = connect(port, '127.0.0.1')
     client.socket = socket
     client.rest = ''
-    const from = client.seq > 0 ? `last-event-id: e0-${client.seq}\r\n` : ''
+    const from = client.seq > 0 ? `last-event-id: ${client.epoch}-${client.seq}\r\n` : ''
     socket.write(`GET ${client.path} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n${from}\r\n`)
     socket.setEncoding('latin1')
     socket.on('data', (text: string) => {
@@ -78,9 +81,11 @@ function read(client: Client, text: string): void {
   const blocks = (client.rest + text).split('\n\n')
   client.rest = blocks.pop()!
   for (const block of blocks) {
-    const at = block.indexOf('id: e0-')
+    const at = block.indexOf('id: ')
     if (at < 0) continue
-    const seq = Number.parseInt(block.slice(at + 7), 10)
+    const [epoch = '', number = ''] = block.slice(at + 4, block.indexOf('\n', at)).split('-')
+    const seq = Number(number)
+    client.epoch = epoch
     received++
     if (seq <= client.seq) doubled++
     else lost += seq - client.seq - 1

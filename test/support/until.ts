@@ -1,0 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+/** The first answer that is not undefined or false. Rejects, naming `what`, when there is none in `ms` milliseconds. */
+export async function until<T>(what: string, ask: () => T | Promise<T>, ms = 20_000): Promise<Exclude<T, undefined | false>> {
+  const deadline = Date.now() + ms
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>
+    if (Date.now() > deadline) throw new Error(`${ms} ms went by without: ${what}`)
+    await pause(5)
+  }
+}
