@@ -44,16 +44,22 @@ export interface Process extends Running {
  * a PostgreSQL of its own unless DATABASE_URL names one. Fewer of them stand behind a gateway.
  * Throws ConfigError when they need an address that is not set; whatever else keeps them from starting. Then nothing of them is left.
  */
-export async function startServices(names: readonly ServiceName[], { config, log, signal }: ProcessOptions): Promise<Process> {
+export async function startServices(
+  names: readonly ServiceName[],
+  { config, log, signal }: ProcessOptions,
+): Promise<Process> {
   const isWhole = SERVICE_NAMES.every((name) => names.includes(name))
   if (!isWhole && config.databaseUrl === undefined)
     throw new ConfigError('DATABASE_URL is not set: a service of its own needs the PostgreSQL that all services share.')
   const resources: (() => Promise<unknown>)[] = []
   try {
     // Before anything else is put into DATA_DIR: it makes that folder, or says why it cannot, and keeps others out.
-    const postgres = config.databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : undefined
+    const postgres =
+      config.databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : undefined
     if (postgres) resources.push(() => postgres.stop())
-    const signingKey = names.includes('user') ? await loadSigningKey({ pem: config.signingKeyPem, dataDir: config.dataDir }) : undefined
+    const signingKey = names.includes('user')
+      ? await loadSigningKey({ pem: config.signingKeyPem, dataDir: config.dataDir })
+      : undefined
     const verifier = createVerifier({ keys: signingKey?.jwks ?? keysUrl(config) })
     const open = async (name: string) => {
       const db = await openDatabase({
@@ -67,13 +73,34 @@ export async function startServices(names: readonly ServiceName[], { config, log
       resources.unshift(() => db.close())
       return db
     }
-    const [host, logDb, ...databases] = await Promise.all([createHost({ config, log, behindGateway: !isWhole }), open(LOG_DATABASE), ...names.map(open)])
+    const [host, logDb, ...databases] = await Promise.all([
+      createHost({ config, log, behindGateway: !isWhole }),
+      open(LOG_DATABASE),
+      ...names.map(open),
+    ])
     // In its own PostgreSQL nobody else can be: a second Pando on the same folder is refused.
-    const transport = await createPostgresTransport({ db: logDb, alone: postgres !== undefined, onError: (err) => log.warn({ err }, 'event log') })
+    const transport = await createPostgresTransport({
+      db: logDb,
+      alone: postgres !== undefined,
+      onError: (err) => log.warn({ err }, 'event log'),
+    })
     resources.unshift(() => transport.close())
     const { hub, origins } = host
     const services = names.map((name, i) =>
-      create(name, { db: databases[i]!, transport, partitions: PARTITIONS, hub, verifier, origins, config, log: log.child({ service: name }) }, signingKey),
+      create(
+        name,
+        {
+          db: databases[i]!,
+          transport,
+          partitions: PARTITIONS,
+          hub,
+          verifier,
+          origins,
+          config,
+          log: log.child({ service: name }),
+        },
+        signingKey,
+      ),
     )
     const admin = services.map((service) => localAdmin(service, (err) => log.warn({ err }, 'redrive')))
     const running = await host.start({
@@ -88,7 +115,8 @@ export async function startServices(names: readonly ServiceName[], { config, log
       resources,
     })
     // Who reads "ready" may log in. Apart, the admin's sign-up needs services that may come later.
-    if (isWhole && config.admin) await adminSettled(databases[names.indexOf('user')]!, config.admin.username, ADMIN_PATIENCE_MS)
+    if (isWhole && config.admin)
+      await adminSettled(databases[names.indexOf('user')]!, config.admin.username, ADMIN_PATIENCE_MS)
     return { ...running, hub, transport, services }
   } catch (thrown) {
     for (const close of resources.splice(0)) await close()
@@ -110,6 +138,8 @@ function create(name: ServiceName, options: ServiceOptions, signingKey: SigningK
 /** Where the keys are that verify access tokens. Throws ConfigError when USER_URL does not say. */
 export function keysUrl({ serviceUrls }: Config): URL {
   if (serviceUrls.user === undefined)
-    throw new ConfigError(`USER_URL is not set: it leads to the keys that verify access tokens, say http://127.0.0.1:${SERVICES.user.port}.`)
+    throw new ConfigError(
+      `USER_URL is not set: it leads to the keys that verify access tokens, say http://127.0.0.1:${SERVICES.user.port}.`,
+    )
   return new URL('/api/.well-known/jwks.json', serviceUrls.user)
 }

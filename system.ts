@@ -5,7 +5,10 @@ export const PARTITIONS = 16
 
 /** Each service owns one database (`<prefix>_<name>`) and publishes to one topic, both of its name. */
 export const SERVICES = {
-  user: { port: 8101, paths: ['/api/users', '/api/usernames', '/api/sessions', '/api/me', '/api/sagas', '/api/.well-known'] },
+  user: {
+    port: 8101,
+    paths: ['/api/users', '/api/usernames', '/api/sessions', '/api/me', '/api/sagas', '/api/.well-known'],
+  },
   customer: { port: 8102, paths: ['/api/me/wallet'] },
   chat: { port: 8103, paths: [] },
 } as const satisfies Record<string, { port: number; paths: readonly string[] }>

@@ -19,7 +19,9 @@ export async function http(): Promise<Row[]> {
     for (let i = 0; i < REPEATS; i++) {
       cheap.push(await signUps(pando.url, { count: 10_000, concurrent: 1_000, run: `c${i}.` }))
       alone.push(await signUps(pando.url, { count: 200, concurrent: 1, run: `a${i}.` }))
-      console.error(`http, cheap hashing, run ${i + 1}: ${JSON.stringify({ cheap: cheap.at(-1), alone: alone.at(-1) })}`)
+      console.error(
+        `http, cheap hashing, run ${i + 1}: ${JSON.stringify({ cheap: cheap.at(-1), alone: alone.at(-1) })}`,
+      )
     }
     await pando.stop()
 
@@ -29,7 +31,9 @@ export async function http(): Promise<Row[]> {
     for (let i = 0; i < REPEATS; i++) {
       hashOnly.push(await hashRate(19_456, 2, 100))
       real.push((await signUps(pando.url, { count: 300, concurrent: 64, run: `r${i}.` })).perSecond)
-      console.error(`http, real hashing, run ${i + 1}: ${JSON.stringify({ hashOnly: hashOnly.at(-1), real: real.at(-1) })}`)
+      console.error(
+        `http, real hashing, run ${i + 1}: ${JSON.stringify({ hashOnly: hashOnly.at(-1), real: real.at(-1) })}`,
+      )
     }
     await pando.stop()
 
@@ -67,7 +71,12 @@ export async function http(): Promise<Row[]> {
         target: '≥ 85 % of hashing alone',
         detail: `${((100 * median(real)) / median(hashOnly)).toFixed(0)} %; runs ${runs(real, 1)}`,
       },
-      { what: 'start on an existing DATA_DIR to ready', value: ms(median(starts)), target: '≤ 3,000 ms', detail: `slowest ${ms(quantile(starts, 1))}; with an empty one ${ms(cold)}` },
+      {
+        what: 'start on an existing DATA_DIR to ready',
+        value: ms(median(starts)),
+        target: '≤ 3,000 ms',
+        detail: `slowest ${ms(quantile(starts, 1))}; with an empty one ${ms(cold)}`,
+      },
     ]
   } finally {
     await remove(folder)

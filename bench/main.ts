@@ -36,7 +36,10 @@ if (parts.length === PARTS.length)
 
 async function withPostgres<T>(fn: (clusterUrl: string) => Promise<T>): Promise<T> {
   const folder = await temporaryFolder()
-  const postgres = await startEmbeddedPostgres({ dataDir: `${folder}/data`, log: createLog({ level: 'warn', name: 'bench' }) })
+  const postgres = await startEmbeddedPostgres({
+    dataDir: `${folder}/data`,
+    log: createLog({ level: 'warn', name: 'bench' }),
+  })
   try {
     return await fn(postgres.url)
   } finally {

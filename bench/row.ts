@@ -10,7 +10,9 @@ export interface Row {
 
 /** The table as Markdown. */
 export function markdown(rows: readonly Row[]): string {
-  const lines = rows.map(({ what, value, target = '', detail = '' }) => `| ${what} | ${value} | ${target} | ${detail} |`)
+  const lines = rows.map(
+    ({ what, value, target = '', detail = '' }) => `| ${what} | ${value} | ${target} | ${detail} |`,
+  )
   return ['| what | measured | to reach | how |', '|---|---|---|---|', ...lines].join('\n')
 }
 
@@ -25,6 +27,8 @@ export function quantile(values: readonly number[], q: number): number {
 }
 
 export const rate = (perSecond: number): string => `${Math.round(perSecond).toLocaleString('en')}/s`
-export const ms = (value: number): string => `${value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en')} ms`
+export const ms = (value: number): string =>
+  `${value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en')} ms`
 /** Each run, so that the spread shows. */
-export const runs = (values: readonly number[], digits = 0): string => values.map((value) => value.toFixed(digits)).join(' · ')
+export const runs = (values: readonly number[], digits = 0): string =>
+  values.map((value) => value.toFixed(digits)).join(' · ')

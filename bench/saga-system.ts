@@ -24,7 +24,10 @@ const record = (value: unknown): Record<string, unknown> => {
   if (typeof value !== 'object' || value === null) throw new Error('not an object')
   return value as Record<string, unknown>
 }
-const event = <const Name extends string, Data extends { userId: string }>(name: Name, fields: readonly (keyof Data & string)[]) =>
+const event = <const Name extends string, Data extends { userId: string }>(
+  name: Name,
+  fields: readonly (keyof Data & string)[],
+) =>
   defineEvent({
     name,
     version: 1,
@@ -50,7 +53,15 @@ const answers = Object.fromEntries(
     },
   ]),
 )
-const signUp = defineSaga({ type: 'sign-up', starts: started, deadlineMs: 120_000, own: 'user', steps: answers, completes: registered, fails: signUpFailed })
+const signUp = defineSaga({
+  type: 'sign-up',
+  starts: started,
+  deadlineMs: 120_000,
+  own: 'user',
+  steps: answers,
+  completes: registered,
+  fails: signUpFailed,
+})
 
 export interface SagaSystem {
   /** Starts so many sagas in one transaction. */
@@ -70,12 +81,17 @@ export async function startSagaSystem(clusterUrl: string, kind: 'memory' | 'post
   const open = async (name: string, max: number): Promise<Database> => {
     await admin.query(`drop database if exists bench_${name} with (force)`)
     await admin.query(`create database bench_${name}`)
-    const db = createDatabase({ connectionString: Object.assign(new URL(clusterUrl), { pathname: `/bench_${name}` }).href, max })
+    const db = createDatabase({
+      connectionString: Object.assign(new URL(clusterUrl), { pathname: `/bench_${name}` }).href,
+      max,
+    })
     databases.push(db)
     return db
   }
   const transport: Transport =
-    kind === 'memory' ? createMemoryTransport() : await createPostgresTransport({ db: await open('log', 6), alone: true })
+    kind === 'memory'
+      ? createMemoryTransport()
+      : await createPostgresTransport({ db: await open('log', 6), alone: true })
   const waiting = new Map<string, () => void>()
   let completed = 0
   let goal = { count: Infinity, done: (): void => {} }
@@ -126,11 +142,14 @@ export async function startSagaSystem(clusterUrl: string, kind: 'memory' | 'post
           on(
             [started],
             async (events, tx) => {
-              await tx.query('insert into member select * from unnest($1::uuid[], $2::uuid[], $3::text[]) on conflict do nothing', [
-                `{${events.map((e) => e.data.userId).join(',')}}`,
-                `{${events.map((e) => e.sagaId).join(',')}}`,
-                events.map((e) => e.data.username),
-              ])
+              await tx.query(
+                'insert into member select * from unnest($1::uuid[], $2::uuid[], $3::text[]) on conflict do nothing',
+                [
+                  `{${events.map((e) => e.data.userId).join(',')}}`,
+                  `{${events.map((e) => e.sagaId).join(',')}}`,
+                  events.map((e) => e.data.username),
+                ],
+              )
               for (const e of events) append(tx, done({ userId: e.data.userId }), { causedBy: e })
             },
             { emits: [done] },

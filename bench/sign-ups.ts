@@ -12,7 +12,10 @@ export interface Load {
 }
 
 /** `count` sign-ups by `POST /api/users` with the stream as the answer, `concurrent` at a time; each from the request to the last frame. */
-export async function signUps(url: string, { count, concurrent, run }: { count: number; concurrent: number; run: string }): Promise<Load> {
+export async function signUps(
+  url: string,
+  { count, concurrent, run }: { count: number; concurrent: number; run: string },
+): Promise<Load> {
   const { hostname, port } = new URL(url)
   const times: number[] = []
   let next = 0
@@ -42,7 +45,12 @@ function open(port: number, host: string): Promise<Socket> {
 }
 
 function request(host: string, name: string): string {
-  const body = JSON.stringify({ username: `u.${name}`, password: `Sekret-${name}-123456`, displayName: `Person ${name}`, email: `${name}@example.org` })
+  const body = JSON.stringify({
+    username: `u.${name}`,
+    password: `Sekret-${name}-123456`,
+    displayName: `Person ${name}`,
+    email: `${name}@example.org`,
+  })
   return (
     `POST /api/users HTTP/1.1\r\nhost: ${host}\r\naccept: text/event-stream\r\ncontent-type: application/json\r\n` +
     `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`

@@ -22,10 +22,16 @@ interface Server {
   open(): number
 }
 
-const DATA = JSON.stringify({ id: '0198d3b0-7c1e-7bbb-8f5e-3b1d5f6a7c8d', roomId: '0198d3b0-7c1e-7bbb-8f5e-000000000001', body: 'x'.repeat(120) })
+const DATA = JSON.stringify({
+  id: '0198d3b0-7c1e-7bbb-8f5e-3b1d5f6a7c8d',
+  roomId: '0198d3b0-7c1e-7bbb-8f5e-000000000001',
+  body: 'x'.repeat(120),
+})
 
 const server = process.argv[2] === 'hub' ? hubServer() : bareServer()
-const http = createServer(server.handle).listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => reply({ port: (http.address() as AddressInfo).port }))
+const http = createServer(server.handle).listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () =>
+  reply({ port: (http.address() as AddressInfo).port }),
+)
 process.on('message', (order: ServerOrder) => void obey(order))
 process.on('disconnect', () => process.exit())
 
@@ -54,7 +60,12 @@ function hubServer(): Server {
     page: async (name, after, limit) => logOf(name).slice(after, after + limit),
   }
   return {
-    handle: (req, res) => hub.open(res, { source, stream: req.url!, cursor: parseCursor(req.headers['last-event-id'] as string | undefined) }),
+    handle: (req, res) =>
+      hub.open(res, {
+        source,
+        stream: req.url!,
+        cursor: parseCursor(req.headers['last-event-id'] as string | undefined),
+      }),
     publish() {
       for (const [name, log] of logs) {
         const event = { seq: log.length + 1, type: 'message.created', data: DATA }

@@ -104,7 +104,9 @@ interface Bench extends AsyncDisposable {
 }
 
 async function start(kind: Kind): Promise<Bench> {
-  const server = fork(new URL('./sse-server.ts', import.meta.url), [kind === 'bare' ? 'bare' : 'hub'], { execArgv: ['--expose-gc'] })
+  const server = fork(new URL('./sse-server.ts', import.meta.url), [kind === 'bare' ? 'bare' : 'hub'], {
+    execArgv: ['--expose-gc'],
+  })
   const clients = fork(new URL('../test/support/sse-clients.ts', import.meta.url))
   const { port } = await answer<{ port: number }>(server)
   const tell = (order: ServerOrder): void => void server.send(order)
@@ -150,7 +152,11 @@ function rowsOf(measures: Map<Kind, Measure[]>, storms: Storm[], expected: numbe
     const all = measures.get(kind)!.every(({ delivered }) => delivered === expected)
     const isBare = kind === 'bare'
     return [
-      { what: `memory per idle stream: ${kind}`, value: `${kb.toFixed(1)} KB`, ...(!isBare && { target: '≤ 12 KB', detail: `${(kb / bare.kb).toFixed(2)} × bare` }) },
+      {
+        what: `memory per idle stream: ${kind}`,
+        value: `${kb.toFixed(1)} KB`,
+        ...(!isBare && { target: '≤ 12 KB', detail: `${(kb / bare.kb).toFixed(2)} × bare` }),
+      },
       {
         what: `server CPU per delivered event: ${kind}`,
         value: `${us.toFixed(1)} µs`,
@@ -159,7 +165,11 @@ function rowsOf(measures: Map<Kind, Measure[]>, storms: Storm[], expected: numbe
       },
     ]
   })
-  const worst = storms.reduce((a, b) => ({ seconds: Math.max(a.seconds, b.seconds), lost: a.lost + b.lost, doubled: a.doubled + b.doubled }))
+  const worst = storms.reduce((a, b) => ({
+    seconds: Math.max(a.seconds, b.seconds),
+    lost: a.lost + b.lost,
+    doubled: a.doubled + b.doubled,
+  }))
   rows.push({
     what: 'reconnect storm: until all are live again',
     value: `${median(storms.map(({ seconds }) => seconds)).toFixed(1)} s`,

@@ -19,7 +19,11 @@ export async function yardstick(clusterUrl: string): Promise<Row[]> {
   return [
     { what: 'yardstick: one insert with fsync', value: ms(median(commits)), detail: 'median of 300' },
     { what: 'yardstick: `select 1`', value: `${median(selects).toFixed(3)} ms`, detail: 'median of 1,000' },
-    { what: 'yardstick: echo over loopback', value: `${((await echo()) * 1000).toFixed(0)} µs`, detail: 'mean of 10,000' },
+    {
+      what: 'yardstick: echo over loopback',
+      value: `${((await echo()) * 1000).toFixed(0)} µs`,
+      detail: 'mean of 10,000',
+    },
   ]
 }
 
@@ -29,13 +33,22 @@ export async function hashRate(memoryKib: number, passes: number, count: number)
   let left = count
   await Promise.all(
     Array.from({ length: availableParallelism() }, async () => {
-      while (left-- > 0) await hash('a password of some length', { algorithm: 2, memoryCost: memoryKib, timeCost: passes, parallelism: 1 })
+      while (left-- > 0)
+        await hash('a password of some length', {
+          algorithm: 2,
+          memoryCost: memoryKib,
+          timeCost: passes,
+          parallelism: 1,
+        })
     }),
   )
   return count / ((performance.now() - from) / 1000)
 }
 
-export const hashRow = (perSecond: number, cost: string): Row => ({ what: `yardstick: argon2id alone, ${cost}`, value: rate(perSecond) })
+export const hashRow = (perSecond: number, cost: string): Row => ({
+  what: `yardstick: argon2id alone, ${cost}`,
+  value: rate(perSecond),
+})
 
 async function timed(count: number, fn: () => Promise<unknown>): Promise<number[]> {
   const times: number[] = []

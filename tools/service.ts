@@ -1,6 +1,18 @@
 // One service in a process of its own: `npm run service -- user`. DATABASE_URL leads to the PostgreSQL that all of them share.
 import { page, proxy, remoteAdmin } from '@pando/gateway'
-import { type Config, ConfigError, createHost, createLog, createVerifier, loadConfig, type Logger, Problem, run, type Running, StartError } from '@pando/service'
+import {
+  type Config,
+  ConfigError,
+  createHost,
+  createLog,
+  createVerifier,
+  loadConfig,
+  type Logger,
+  Problem,
+  run,
+  type Running,
+  StartError,
+} from '@pando/service'
 import { keysUrl, SERVICE_NAMES, startServices } from '../pando.ts'
 import { SERVICES, type ServiceName } from '../system.ts'
 
@@ -12,7 +24,10 @@ await run(`Pando ${name}`, async (signal) => {
   if (name === 'gateway') return startGateway(config, log)
   const service = SERVICE_NAMES.find((known) => known === name)
   if (!service)
-    throw new StartError('PANDO_CONFIG', `there is no service "${name}": say npm run service -- ${[...SERVICE_NAMES, 'gateway'].join(' | ')}.`)
+    throw new StartError(
+      'PANDO_CONFIG',
+      `there is no service "${name}": say npm run service -- ${[...SERVICE_NAMES, 'gateway'].join(' | ')}.`,
+    )
   return startServices([service], { config, log, signal })
 })
 
@@ -20,11 +35,17 @@ async function startGateway(config: Config, log: Logger): Promise<Running> {
   const urlOf = (service: ServiceName): string => {
     const url = config.serviceUrls[service]
     if (url === undefined)
-      throw new ConfigError(`${service.toUpperCase()}_URL is not set: the gateway needs the address of the ${service} service, say http://127.0.0.1:${SERVICES[service].port}.`)
+      throw new ConfigError(
+        `${service.toUpperCase()}_URL is not set: the gateway needs the address of the ${service} service, say http://127.0.0.1:${SERVICES[service].port}.`,
+      )
     return url
   }
   const upstreams = SERVICE_NAMES.map((service) => ({ service, url: urlOf(service), paths: SERVICES[service].paths }))
-  const host = await createHost({ config, log, documents: () => Promise.all(upstreams.map(({ url }) => documentOf(url))) })
+  const host = await createHost({
+    config,
+    log,
+    documents: () => Promise.all(upstreams.map(({ url }) => documentOf(url))),
+  })
   const verifier = createVerifier({ keys: keysUrl(config) })
   return host.start({
     services: [],

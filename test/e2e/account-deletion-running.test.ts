@@ -19,7 +19,10 @@ async function leaver() {
   const secondToken = await logIn(system.url, who)
   await chat.stop()
   const { body, headers } = await who.client.delete<SagaView>('/api/me', { password: who.password })
-  await until('the wallet', async () => (await who.client.get<SagaView>(headers.location!)).body.steps.customer?.status === 'done')
+  await until(
+    'the wallet',
+    async () => (await who.client.get<SagaView>(headers.location!)).body.steps.customer?.status === 'done',
+  )
   return { ...who, secondToken, saga: headers.location!, deletionId: body.id }
 }
 async function comeBack() {
@@ -29,8 +32,13 @@ async function comeBack() {
 
 test('asked again while it runs: 202 with the same saga, however many ask; a wrong password is still forbidden', async () => {
   const who = await leaver()
-  const answers = await Promise.all(Array.from({ length: 5 }, () => who.client.delete<SagaView>('/api/me', { password: who.password })))
-  assert.deepEqual(answers.map(({ status, headers }) => [status, headers.location]), answers.map(() => [202, who.saga]))
+  const answers = await Promise.all(
+    Array.from({ length: 5 }, () => who.client.delete<SagaView>('/api/me', { password: who.password })),
+  )
+  assert.deepEqual(
+    answers.map(({ status, headers }) => [status, headers.location]),
+    answers.map(() => [202, who.saga]),
+  )
   assert.ok(answers.every(({ body }) => body.id === who.deletionId && body.status === 'running'))
   assertProblem(await who.client.delete('/api/me', { password: 'not the password' }), 403, 'forbidden')
   assertProblem(await anybody.post('/api/sessions', who), 401, 'invalid_credentials')
@@ -38,7 +46,9 @@ test('asked again while it runs: 202 with the same saga, however many ask; a wro
   const stream = await who.client.stream(`${who.saga}/events`)
   chat = await comeBack()
   assert.equal(viewsOf(await stream.ended()).at(-1)?.status, 'completed', 'the stream is not cut when the account goes')
-  const sagas = await databases.user.query(`select from saga.saga where type = 'account-deletion' and owner_id = $1`, [who.id])
+  const sagas = await databases.user.query(`select from saga.saga where type = 'account-deletion' and owner_id = $1`, [
+    who.id,
+  ])
   assert.equal(sagas.length, 1)
 })
 
@@ -46,7 +56,9 @@ test('five first requests at once start one saga', async () => {
   chat = await comeBack()
   const who = await person(system.url)
   await chat.stop()
-  const answers = await Promise.all(Array.from({ length: 5 }, () => who.client.delete<SagaView>('/api/me', { password: who.password })))
+  const answers = await Promise.all(
+    Array.from({ length: 5 }, () => who.client.delete<SagaView>('/api/me', { password: who.password })),
+  )
   assert.deepEqual(new Set(answers.map(({ status, headers }) => `${status} ${headers.location}`)).size, 1)
   assert.equal(answers[0]!.status, 202)
   chat = await comeBack()
@@ -59,13 +71,24 @@ test('its deadline ends it, and everything is as before', async () => {
   await databases.user.query('update saga.saga set due_at = now() where id = $1', [who.deletionId])
   const end = await sagaEnded(who.client, who.saga)
   assert.deepEqual([end.status, end.reason], ['failed', 'deadline'])
-  assert.deepEqual(end.steps, { user: { status: 'undone' }, chat: { status: 'failed', reason: 'deadline' }, customer: { status: 'undone' } })
+  assert.deepEqual(end.steps, {
+    user: { status: 'undone' },
+    chat: { status: 'failed', reason: 'deadline' },
+    customer: { status: 'undone' },
+  })
   assert.ok(await logIn(system.url, who))
-  assert.deepEqual(await databases.customer.query('select held_by from customer.wallet where user_id = $1', [who.id]), [{ held_by: null }])
+  assert.deepEqual(await databases.customer.query('select held_by from customer.wallet where user_id = $1', [who.id]), [
+    { held_by: null },
+  ])
   chat = await comeBack()
-  const types = async () => (await databases.log.query<{ type: string }>('select type from log.record where key = $1', [who.id])).map(({ type }) => type)
+  const types = async () =>
+    (await databases.log.query<{ type: string }>('select type from log.record where key = $1', [who.id])).map(
+      ({ type }) => type,
+    )
   await until('chat.member-restored', async () => (await types()).includes('chat.member-restored'))
-  assert.deepEqual(await databases.chat.query('select held_by from chat.member where user_id = $1', [who.id]), [{ held_by: null }])
+  assert.deepEqual(await databases.chat.query('select held_by from chat.member where user_id = $1', [who.id]), [
+    { held_by: null },
+  ])
 })
 
 test('only the owner and admins see it; others find nothing, and nobody has no token', async () => {

@@ -20,12 +20,20 @@ async function keptOf({ id }: Person): Promise<unknown[]> {
     databases.user.query('select * from users.account where id = $1', [id]),
     databases.chat.query('select * from chat.member where user_id = $1', [id]),
     databases.customer.query('select * from customer.wallet where user_id = $1', [id]),
-    databases.user.query('select s.*, t.* from users.session s join users.refresh_token t on t.session_id = s.id where user_id = $1 order by t.hash', [id]),
+    databases.user.query(
+      'select s.*, t.* from users.session s join users.refresh_token t on t.session_id = s.id where user_id = $1 order by t.hash',
+      [id],
+    ),
   ])
   return [account, member, wallet, sessions]
 }
 const pay = (who: Person, amount: number): Promise<void> =>
-  transaction(databases.customer, (tx) => post(tx, 'test', [{ account: walletAccount(who.id), amount }, { account: 'house:cash', amount: -amount }]))
+  transaction(databases.customer, (tx) =>
+    post(tx, 'test', [
+      { account: walletAccount(who.id), amount },
+      { account: 'house:cash', amount: -amount },
+    ]),
+  )
 
 test('an account goes completely, and nobody else is touched', async () => {
   const [leaver, other] = await Promise.all([person(system.url), person(system.url)])
@@ -44,17 +52,23 @@ test('an account goes completely, and nobody else is touched', async () => {
   assert.deepEqual(steps, { user: { status: 'done' }, chat: { status: 'pending' }, customer: { status: 'pending' } })
 
   const views = viewsOf(await (await leaver.client.stream(`${headers.location}/events`)).ended())
-  assert.deepEqual(views.map((view) => view.version), views.map((_, i) => i + 1))
+  assert.deepEqual(
+    views.map((view) => view.version),
+    views.map((_, i) => i + 1),
+  )
   assert.equal(views.at(-1)?.status, 'completed')
-  assert.deepEqual(Object.values(views.at(-1)!.steps).map((step) => step.status), ['done', 'done', 'done'])
+  assert.deepEqual(
+    Object.values(views.at(-1)!.steps).map((step) => step.status),
+    ['done', 'done', 'done'],
+  )
 
   const traces = [leaver.id, leaver.username, leaver.email, leaver.displayName]
   for (const name of ['chat', 'customer'] as const)
     await until(`nothing of the user in ${name}`, async () => (await tablesWith(databases[name], traces)).length === 0)
-  // What may stay: the history of the sagas, which never has an address, and the events themselves, which the log drops after 7 days.
+  // What may stay: that this id was deleted, for whoever watches, and the events themselves, which the log drops after 7 days.
   await until('an empty outbox', async () => (await databases.user.query('select from saga.outbox')).length === 0)
   assert.deepEqual(await tablesWith(databases.user, traces), ['saga.saga', 'saga.saga_event'])
-  assert.deepEqual(await tablesWith(databases.user, [leaver.email]), [])
+  assert.deepEqual(await tablesWith(databases.user, [leaver.email, leaver.username, leaver.displayName]), [])
   assert.deepEqual(await tablesWith(databases.log, traces), ['log.record'])
   assert.deepEqual(await keptOf(leaver), [[], [], [], []])
   assert.deepEqual(await keptOf(other), othersBefore)
@@ -65,7 +79,15 @@ test('an account goes completely, and nobody else is touched', async () => {
   const saga = await leaver.client.get(headers.location)
   assert.deepEqual([saga.status, saga.body.status], [200, 'completed'])
   assert.equal((await leaver.client.stream(`${headers.location}/events`)).status, 200)
-  for (const [method, path] of [['GET', '/api/me'], ['GET', '/api/me/wallet'], ['GET', '/api/sessions'], ['GET', `/api/users/${other.id}`], ['GET', '/api/users?query=a'], ['DELETE', '/api/sessions/all'], ['GET', '/api/admin/sagas']] as const)
+  for (const [method, path] of [
+    ['GET', '/api/me'],
+    ['GET', '/api/me/wallet'],
+    ['GET', '/api/sessions'],
+    ['GET', `/api/users/${other.id}`],
+    ['GET', '/api/users?query=a'],
+    ['DELETE', '/api/sessions/all'],
+    ['GET', '/api/admin/sagas'],
+  ] as const)
     assertProblem(await leaver.client.request(method, path), 401, 'unauthenticated')
   assertProblem(await leaver.client.delete('/api/me', { password: leaver.password }), 401, 'unauthenticated')
   assertProblem(await anybody.post('/api/sessions', leaver), 401, 'invalid_credentials')
@@ -102,8 +124,13 @@ test('a wrong password is forbidden, none at all not valid, and nothing happens'
   const who = await person(system.url)
   const before = await keptOf(who)
   assertProblem(await who.client.delete('/api/me', { password: 'not the password' }), 403, 'forbidden')
-  for (const body of [{}, { password: 12 }, { password: '' }]) assertProblem(await who.client.delete('/api/me', body), 400, 'validation_failed')
+  for (const body of [{}, { password: 12 }, { password: '' }])
+    assertProblem(await who.client.delete('/api/me', body), 400, 'validation_failed')
   assertProblem(await anybody.delete('/api/me', { password: who.password }), 401, 'unauthenticated')
   assert.deepEqual(await keptOf(who), before)
-  assert.equal((await databases.user.query(`select from saga.saga where type = 'account-deletion' and owner_id = $1`, [who.id])).length, 0)
+  assert.equal(
+    (await databases.user.query(`select from saga.saga where type = 'account-deletion' and owner_id = $1`, [who.id]))
+      .length,
+    0,
+  )
 })

@@ -23,7 +23,7 @@ interface Page {
 const list = async (query = ''): Promise<Page> => (await admin.get<Page>(`/api/admin/sagas${query}`)).body
 async function allPages(limit: number, query = ''): Promise<Row[]> {
   const rows: Row[] = []
-  for (let cursor: string | null = ''; cursor !== null; ) {
+  for (let cursor: string | null = ''; cursor !== null;) {
     const page: Page = await list(`?limit=${limit}${query}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)
     assert.ok(page.items.length <= limit)
     rows.push(...page.items)
@@ -45,8 +45,16 @@ test('the admin of the environment is made by a sign-up of its own, once, and ke
 test('two processes that start at once make one admin', async () => {
   const env = { ADMIN_USERNAME: 'second.admin', ADMIN_PASSWORD: 'the admin has a long password' }
   await Promise.all([system.join(['user'], env), system.join(['user'], env)])
-  await until('the admin', async () => (await anybody.post('/api/sessions', { username: env.ADMIN_USERNAME, password: env.ADMIN_PASSWORD })).status === 201)
-  assert.equal((await db.query(`select from users.account where username = 'second.admin' and role = 'admin'`)).length, 1)
+  await until(
+    'the admin',
+    async () =>
+      (await anybody.post('/api/sessions', { username: env.ADMIN_USERNAME, password: env.ADMIN_PASSWORD })).status ===
+      201,
+  )
+  assert.equal(
+    (await db.query(`select from users.account where username = 'second.admin' and role = 'admin'`)).length,
+    1,
+  )
 })
 
 test('a role is that of the account at log-in; a token says it, and a forged one nothing', async () => {
@@ -57,7 +65,9 @@ test('a role is that of the account at log-in; a token says it, and a forged one
   const token = await logIn(system.url, who)
   assert.equal((await new Client(system.url, { token }).get('/api/admin/sagas')).status, 200)
   const [head, claims = '', signature] = who.token.split('.')
-  const better = Buffer.from(Buffer.from(claims, 'base64url').toString().replace('"user"', '"admin"')).toString('base64url')
+  const better = Buffer.from(Buffer.from(claims, 'base64url').toString().replace('"user"', '"admin"')).toString(
+    'base64url',
+  )
   const none = Buffer.from('{"alg":"none"}').toString('base64url')
   for (const forged of [`${head}.${better}.${signature}`, `${none}.${better}.`, `${head}.${claims}.`]) {
     assertProblem(await new Client(system.url, { token: forged }).get('/api/admin/sagas'), 401, 'unauthenticated')
@@ -72,7 +82,8 @@ test('an admin whose account is deleted is nobody any more', async () => {
   assert.equal((await former.get('/api/admin/lag')).status, 200)
   const { headers } = await former.delete('/api/me', { password: who.password })
   assert.equal((await sagaEnded(former, headers.location!)).status, 'completed')
-  for (const path of ['sagas', 'parked', 'lag', `sagas/sign-up/${who.sagaId}`]) assertProblem(await former.get(`/api/admin/${path}`), 401, 'unauthenticated')
+  for (const path of ['sagas', 'parked', 'lag', `sagas/sign-up/${who.sagaId}`])
+    assertProblem(await former.get(`/api/admin/${path}`), 401, 'unauthenticated')
   assertProblem(await former.post('/api/admin/parked/chat/x/redrive'), 401, 'unauthenticated')
 })
 
@@ -84,24 +95,45 @@ test('sagas: failed and overdue first, each kind newest first, whatever the size
   }
   // As if one had failed, and another one were past its deadline without anybody looking.
   const [, failed, , overdue] = ids
-  await db.query(`update saga.saga set status = 'failed', state = replace(state, '"status":"completed"', '"status":"failed"') where id = $1`, [failed])
+  await db.query(
+    `update saga.saga set status = 'failed', state = replace(state, '"status":"completed"', '"status":"failed"') where id = $1`,
+    [failed],
+  )
   await db.query(
     `update saga.saga set status = 'running', ended_at = null, deadline = '2020-01-01T00:00:00.000Z', due_at = null,
        state = regexp_replace(regexp_replace(replace(state, '"status":"completed"', '"status":"running"'), '"deadline":"[^"]*"', '"deadline":"2020-01-01T00:00:00.000Z"'), '"endedAt":"[^"]*"', '"endedAt":null') where id = $1`,
     [overdue],
   )
   const whole = await allPages(100)
-  assert.deepEqual(whole.slice(0, 2).map(({ id, status }) => [id, status]), [[overdue, 'running'], [failed, 'failed']])
+  assert.deepEqual(
+    whole.slice(0, 2).map(({ id, status }) => [id, status]),
+    [
+      [overdue, 'running'],
+      [failed, 'failed'],
+    ],
+  )
   const rest = whole.slice(2)
   assert.ok(rest.every(({ status, ownerId }) => status === 'completed' && ownerId !== null))
-  assert.deepEqual(rest, rest.toSorted((a, b) => (a.startedAt === b.startedAt ? (a.id < b.id ? 1 : -1) : a.startedAt < b.startedAt ? 1 : -1)))
+  assert.deepEqual(
+    rest,
+    rest.toSorted((a, b) =>
+      a.startedAt === b.startedAt ? (a.id < b.id ? 1 : -1) : a.startedAt < b.startedAt ? 1 : -1,
+    ),
+  )
   for (const limit of [1, 2, 5]) assert.deepEqual(await allPages(limit), whole)
   assert.equal((await list()).items.length, Math.min(30, whole.length))
 
-  assert.deepEqual((await allPages(2, '&status=failed')).map(({ id }) => id), [failed])
-  assert.deepEqual(await allPages(3, '&type=account-deletion'), whole.filter(({ type }) => type === 'account-deletion'))
+  assert.deepEqual(
+    (await allPages(2, '&status=failed')).map(({ id }) => id),
+    [failed],
+  )
+  assert.deepEqual(
+    await allPages(3, '&type=account-deletion'),
+    whole.filter(({ type }) => type === 'account-deletion'),
+  )
   assert.deepEqual(await list('?type=nothing'), { items: [], next: null })
-  for (const query of ['?status=odd', '?limit=0', '?limit=101', '?cursor=x', '?cursor=e30']) assertProblem(await admin.get(`/api/admin/sagas${query}`), 400, 'validation_failed')
+  for (const query of ['?status=odd', '?limit=0', '?limit=101', '?cursor=x', '?cursor=e30'])
+    assertProblem(await admin.get(`/api/admin/sagas${query}`), 400, 'validation_failed')
 })
 
 test('a saga with its history: every event behind its cause, with where it lies and nothing secret', async () => {
@@ -118,7 +150,12 @@ test('a saga with its history: every event behind its cause, with where it lies 
   const { history, ownerId, ...rest } = saga
   assert.deepEqual(rest, view)
   assert.equal(ownerId, body.userId)
-  assert.deepEqual(history.map(({ type }) => type).toSorted(), ['chat.member-added', 'customer.wallet-opened', 'user.registered', 'user.sign-up-started'])
+  assert.deepEqual(history.map(({ type }) => type).toSorted(), [
+    'chat.member-added',
+    'customer.wallet-opened',
+    'user.registered',
+    'user.sign-up-started',
+  ])
   for (const [i, entry] of history.entries()) {
     const causes = history.slice(0, i).map(({ eventId }) => eventId)
     assert.equal(entry.causationId === null, i === 0)
@@ -136,5 +173,6 @@ test('a saga with its history: every event behind its cause, with where it lies 
     assert.doesNotMatch(JSON.stringify(entry.data), /mail|password|hash/i)
   }
   assertProblem(await admin.get(`/api/admin/sagas/account-deletion/${body.id}`), 404, 'not_found')
-  for (const id of ['x', body.userId]) assertProblem(await admin.get(`/api/admin/sagas/sign-up/${id}`), 404, 'not_found')
+  for (const id of ['x', body.userId])
+    assertProblem(await admin.get(`/api/admin/sagas/sign-up/${id}`), 404, 'not_found')
 })

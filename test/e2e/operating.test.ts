@@ -49,7 +49,12 @@ test('while draining it answers 503 to who is still connected, then it is gone',
   await until('the connection', () => socket.bytesWritten > 0 && !socket.pending)
   await new Client(url).get('/api/health/live')
   const stopped = stop()
-  await until('no new connection', () => new Client(url).get('/api/health/live').then(() => false, () => true))
+  await until('no new connection', () =>
+    new Client(url).get('/api/health/live').then(
+      () => false,
+      () => true,
+    ),
+  )
   socket.write('\r\n')
   await once(socket, 'close')
   assert.match(heard, /^HTTP\/1\.1 503 /)
@@ -65,13 +70,22 @@ test('metrics are text for Prometheus, on their own port and not through the gat
   assert.equal(status, 200)
   assert.match(headers['content-type']!, /^text\/plain; version=0\.0\.4/)
   for (const service of ['user', 'customer', 'chat'])
-    for (const name of ['outbox_rows', 'outbox_oldest_seconds', 'consumer_lag', 'parked_keys', 'lanes_owned', 'events_published_total', 'events_consumed_total'])
+    for (const name of [
+      'outbox_rows',
+      'outbox_oldest_seconds',
+      'consumer_lag',
+      'parked_keys',
+      'lanes_owned',
+      'events_published_total',
+      'events_consumed_total',
+    ])
       assert.match(text, new RegExp(`^pando_${name}\\{service="${service}"\\} \\d`, 'm'))
   assert.match(text, /^pando_lanes_owned\{service="user"\} 16$/m)
   assert.match(text, /^pando_events_published_total\{service="user"\} [1-9]/m)
   assert.match(text, /^pando_streams_open \d+$/m)
   assert.match(text, /^process_cpu_seconds_total /m)
-  for (const line of text.split('\n').filter(Boolean)) assert.match(line, /^(# (HELP|TYPE) [a-zA-Z_:]\w* .+|[a-zA-Z_:][\w:]*(\{.*\})? (NaN|[+-]?Inf|[\d.e+-]+)( \d+)?)$/)
+  for (const line of text.split('\n').filter(Boolean))
+    assert.match(line, /^(# (HELP|TYPE) [a-zA-Z_:]\w* .+|[a-zA-Z_:][\w:]*(\{.*\})? (NaN|[+-]?Inf|[\d.e+-]+)( \d+)?)$/)
   assertProblem(await anybody.get('/metrics'), 404, 'not_found')
   assert.equal(new URL(system.metricsUrl!).hostname, '127.0.0.1')
 })
@@ -79,7 +93,19 @@ test('metrics are text for Prometheus, on their own port and not through the gat
 interface OpenApi {
   openapi: string
   info: { title: string; version: string }
-  paths: Record<string, Record<string, { operationId: string; summary: string; parameters?: { name: string; in: string }[]; responses: object; security?: object[] }>>
+  paths: Record<
+    string,
+    Record<
+      string,
+      {
+        operationId: string
+        summary: string
+        parameters?: { name: string; in: string }[]
+        responses: object
+        security?: object[]
+      }
+    >
+  >
 }
 
 // api.md §1–5, 9 and 10; `{}` stands for any parameter.
@@ -98,18 +124,38 @@ test('the contract names every operation once, with its answers and parameters',
   assert.match(headers['content-type']!, /^application\/json/)
   assert.match(body.openapi, /^3\.1\.\d+$/)
   assert.ok(body.info.title && body.info.version)
-  const operations = Object.entries(body.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path.replaceAll(/\{[^}]+\}/g, '{}')}`, path, operation })))
-  assert.deepEqual(operations.map(({ name }) => name).toSorted(), PROMISED.split(/[·\n]/).map((name) => name.trim()).filter(Boolean).toSorted())
+  const operations = Object.entries(body.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      name: `${method.toUpperCase()} ${path.replaceAll(/\{[^}]+\}/g, '{}')}`,
+      path,
+      operation,
+    })),
+  )
+  assert.deepEqual(
+    operations.map(({ name }) => name).toSorted(),
+    PROMISED.split(/[·\n]/)
+      .map((name) => name.trim())
+      .filter(Boolean)
+      .toSorted(),
+  )
   const ids = operations.map(({ operation }) => operation.operationId)
   assert.equal(new Set(ids).size, ids.length)
   for (const { name, path, operation } of operations) {
     assert.ok(operation.summary, name)
-    assert.ok(Object.keys(operation.responses).some((code) => code.startsWith('2')), `${name} succeeds`)
-    const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map((parameter) => `{${parameter.name}}`)
+    assert.ok(
+      Object.keys(operation.responses).some((code) => code.startsWith('2')),
+      `${name} succeeds`,
+    )
+    const inPath = (operation.parameters ?? [])
+      .filter((parameter) => parameter.in === 'path')
+      .map((parameter) => `{${parameter.name}}`)
     assert.deepEqual(inPath.toSorted(), (path.match(/\{[^}]+\}/g) ?? []).toSorted(), name)
   }
   for (const [, reference = ''] of text.matchAll(/"\$ref":"([^"]*)"/g)) {
-    const target = reference.slice(2).split('/').reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], body)
+    const target = reference
+      .slice(2)
+      .split('/')
+      .reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], body)
     assert.ok(reference.startsWith('#/') && target !== undefined, reference)
   }
 })
@@ -122,7 +168,9 @@ test('the contract has a page, and that page obeys its own policy', async () => 
   assert.match(policy, /default-src 'self'/)
   assert.match(policy, /script-src 'self'(;|$)/)
   assert.doesNotMatch(text, /<script(?![^>]*\bsrc=)[^>]*>[^<]/, 'no script within the page')
-  const files = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link = '']) => new URL(link, `${system.url}/api/docs/`))
+  const files = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(
+    ([, link = '']) => new URL(link, `${system.url}/api/docs/`),
+  )
   assert.ok(files.length > 2)
   for (const file of files) {
     assert.equal(file.origin, system.url)
@@ -142,7 +190,17 @@ test('the page at / obeys a strict policy', async () => {
 })
 
 test('what is not there is not found; a method that is not there names those that are', async () => {
-  for (const path of ['/api/nothing', '/api', '/api/users/a/b', '/nothing', '/api/%2e%2e/secret', '/api/%zz', '/package.json', `/api/${'x'.repeat(5_000)}`]) assertProblem(await anybody.get(path), 404, 'not_found')
+  for (const path of [
+    '/api/nothing',
+    '/api',
+    '/api/users/a/b',
+    '/nothing',
+    '/api/%2e%2e/secret',
+    '/api/%zz',
+    '/package.json',
+    `/api/${'x'.repeat(5_000)}`,
+  ])
+    assertProblem(await anybody.get(path), 404, 'not_found')
   for (const [method, path, allowed] of [
     ['PUT', '/api/users', 'GET, HEAD, POST'],
     ['DELETE', '/api/usernames/x', 'GET, HEAD'],
@@ -157,9 +215,16 @@ test('what is not there is not found; a method that is not there names those tha
   }
 })
 
-test('every answer has an id of its own; a caller\'s id is taken over unless it could do harm', async () => {
+test("every answer has an id of its own; a caller's id is taken over unless it could do harm", async () => {
   const ids = new Set<unknown>()
-  for (const [method, path] of [['GET', '/api/health/live'], ['GET', '/api/nothing'], ['POST', '/api/users'], ['GET', '/'], ['GET', '/api/me'], ['GET', '/api/openapi.json']] as const) {
+  for (const [method, path] of [
+    ['GET', '/api/health/live'],
+    ['GET', '/api/nothing'],
+    ['POST', '/api/users'],
+    ['GET', '/'],
+    ['GET', '/api/me'],
+    ['GET', '/api/openapi.json'],
+  ] as const) {
     const { headers } = await anybody.request(method, path)
     ids.add(headers['x-request-id'])
     assert.equal(headers.server, undefined)
@@ -170,9 +235,11 @@ test('every answer has an id of its own; a caller\'s id is taken over unless it 
   assert.ok(!ids.has(undefined))
   const taken = await anybody.get('/api/health/live', { 'x-request-id': 'my-own.id' })
   assert.equal(taken.headers['x-request-id'], 'my-own.id')
-  for (const bad of ['x'.repeat(129), 'a b', 'ä']) assert.notEqual((await anybody.get('/api/health/live', { 'x-request-id': bad })).headers['x-request-id'], bad)
+  for (const bad of ['x'.repeat(129), 'a b', 'ä'])
+    assert.notEqual((await anybody.get('/api/health/live', { 'x-request-id': bad })).headers['x-request-id'], bad)
 })
 
 test('a broken traceparent does no harm', async () => {
-  for (const traceparent of ['garbage', '00-0-0-00', 'x'.repeat(2_000)]) assert.equal((await anybody.post('/api/users', newcomer(), { traceparent })).status, 202)
+  for (const traceparent of ['garbage', '00-0-0-00', 'x'.repeat(2_000)])
+    assert.equal((await anybody.post('/api/users', newcomer(), { traceparent })).status, 202)
 })

@@ -6,13 +6,22 @@ import { newcomer, person } from '../support/people.ts'
 import { startSystem } from '../support/system.ts'
 
 const system = await startSystem({ after })
-const FOREIGN = ['https://evil.example', 'null', 'http://127.0.0.1', `${system.url}.evil.example`, system.url.replace('http', 'https')]
+const FOREIGN = [
+  'https://evil.example',
+  'null',
+  'http://127.0.0.1',
+  `${system.url}.evil.example`,
+  system.url.replace('http', 'https'),
+]
 const who = await person(system.url)
 
 async function browser(url = system.url, headers: Record<string, string> = {}) {
   const cookies = new Cookies()
   const client = new Client(url, { cookies })
-  assert.equal((await client.post('/api/sessions', { username: who.username, password: who.password }, headers)).status, 201)
+  assert.equal(
+    (await client.post('/api/sessions', { username: who.username, password: who.password }, headers)).status,
+    201,
+  )
   return client
 }
 
@@ -22,7 +31,12 @@ test('an unsafe request with cookies needs an Origin of ours, or none and Sec-Fe
   assert.equal((await patch({ origin: system.url })).status, 200)
   assert.equal((await patch({ origin: system.url.replace('127.0.0.1', 'localhost') })).status, 200)
   assert.equal((await patch({ 'sec-fetch-site': 'same-origin' })).status, 200)
-  for (const headers of [{}, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { 'sec-fetch-site': 'none' }])
+  for (const headers of [
+    {},
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'none' },
+  ])
     assertProblem(await patch(headers as Record<string, string>), 403, 'origin_refused')
   for (const origin of FOREIGN) {
     assertProblem(await patch({ origin }), 403, 'origin_refused')
@@ -33,8 +47,16 @@ test('an unsafe request with cookies needs an Origin of ours, or none and Sec-Fe
 test('so do the refresh and the log-out', async () => {
   const client = await browser()
   for (const headers of [{}, { origin: FOREIGN[0]! }]) {
-    assertProblem(await client.post('/api/sessions/refresh', undefined, headers as Record<string, string>), 403, 'origin_refused')
-    assertProblem(await client.delete('/api/sessions', undefined, headers as Record<string, string>), 403, 'origin_refused')
+    assertProblem(
+      await client.post('/api/sessions/refresh', undefined, headers as Record<string, string>),
+      403,
+      'origin_refused',
+    )
+    assertProblem(
+      await client.delete('/api/sessions', undefined, headers as Record<string, string>),
+      403,
+      'origin_refused',
+    )
   }
   assert.equal((await client.post('/api/sessions/refresh', undefined, { origin: system.url })).status, 201)
   assert.equal((await client.delete('/api/sessions', undefined, { 'sec-fetch-site': 'same-origin' })).status, 204)
@@ -46,7 +68,11 @@ test('a foreign page can neither read with cookies, nor log a victim in or sign 
   for (const origin of FOREIGN) {
     assertProblem(await client.get('/api/me', { origin }), 403, 'origin_refused')
     const anybody = new Client(system.url)
-    assertProblem(await anybody.post('/api/sessions', { username: who.username, password: who.password }, { origin }), 403, 'origin_refused')
+    assertProblem(
+      await anybody.post('/api/sessions', { username: who.username, password: who.password }, { origin }),
+      403,
+      'origin_refused',
+    )
     assertProblem(await anybody.post('/api/users', newcomer(), { origin }), 403, 'origin_refused')
   }
 })
@@ -64,10 +90,16 @@ test('with an Authorization header cookies mean nothing, and no Origin is needed
 })
 
 test('PUBLIC_ORIGIN says whose pages are ours, instead of our own address', async () => {
-  const { url } = await system.join(['user', 'customer', 'chat'], { PUBLIC_ORIGIN: 'https://pando.example,https://www.pando.example' })
+  const { url } = await system.join(['user', 'customer', 'chat'], {
+    PUBLIC_ORIGIN: 'https://pando.example,https://www.pando.example',
+  })
   const origin = 'https://www.pando.example'
   const client = await browser(url, { origin })
   assert.equal((await client.patch('/api/me', { locale: 'en' }, { origin })).status, 200)
   assertProblem(await client.patch('/api/me', { locale: 'en' }, { origin: url }), 403, 'origin_refused')
-  assertProblem(await client.patch('/api/me', { locale: 'en' }, { origin: 'http://pando.example' }), 403, 'origin_refused')
+  assertProblem(
+    await client.patch('/api/me', { locale: 'en' }, { origin: 'http://pando.example' }),
+    403,
+    'origin_refused',
+  )
 })

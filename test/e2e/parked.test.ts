@@ -9,7 +9,9 @@ import { until } from '../support/until.ts'
 
 const ADMIN = { ADMIN_USERNAME: 'root.admin', ADMIN_PASSWORD: 'the admin has a long password' }
 const system = await startSystem({ after }, { env: ADMIN })
-const admin = new Client(system.url, { token: await logIn(system.url, { username: ADMIN.ADMIN_USERNAME, password: ADMIN.ADMIN_PASSWORD }) })
+const admin = new Client(system.url, {
+  token: await logIn(system.url, { username: ADMIN.ADMIN_USERNAME, password: ADMIN.ADMIN_PASSWORD }),
+})
 const { databases, transport } = system
 
 interface Parked {
@@ -21,13 +23,16 @@ interface Parked {
   events: { id: string; type: string; time: string | null; data: unknown }[]
 }
 const parked = async (): Promise<Parked[]> => (await admin.get<{ items: Parked[] }>('/api/admin/parked')).body.items
-const parkedOf = async (service: string, key: string): Promise<Parked | undefined> => (await parked()).find((one) => one.service === service && one.key === key)
-const at = (service: string, key: string, what: string): string => `/api/admin/parked/${service}/${encodeURIComponent(key)}/${what}`
+const parkedOf = async (service: string, key: string): Promise<Parked | undefined> =>
+  (await parked()).find((one) => one.service === service && one.key === key)
+const at = (service: string, key: string, what: string): string =>
+  `/api/admin/parked/${service}/${encodeURIComponent(key)}/${what}`
 
 test('a record that is no event parks its key in every service that reads it; discarded with a reason, the key is free again', async () => {
   // Not only ids are keys: whatever stands in a record must fit into an address.
   const key = 'odd/key %41 몬스테라?'
-  const publish = (body: string) => transport.publish([{ id: randomUUID(), topic: 'user', key, type: 'user.deleted', body }])
+  const publish = (body: string) =>
+    transport.publish([{ id: randomUUID(), topic: 'user', key, type: 'user.deleted', body }])
   await publish('{"nonsense":true}')
   await publish('not even JSON')
   for (const service of ['chat', 'customer']) {
@@ -38,7 +43,13 @@ test('a record that is no event parks its key in every service that reads it; di
     assert.ok(Date.now() - Date.parse(found.since) < 60_000)
     assert.ok(found.attempts >= 1)
     assert.match(found.error, /user\.deleted at user\/\d+\/\d+/)
-    assert.deepEqual(found.events.map(({ type, data }) => [type, data]), [['user.deleted', null], ['user.deleted', 'not even JSON']])
+    assert.deepEqual(
+      found.events.map(({ type, data }) => [type, data]),
+      [
+        ['user.deleted', null],
+        ['user.deleted', 'not even JSON'],
+      ],
+    )
   }
   // Everybody else goes on meanwhile.
   await person(system.url)
@@ -51,8 +62,14 @@ test('a record that is no event parks its key in every service that reads it; di
   assert.deepEqual([status, text], [204, ''])
   assert.equal(await parkedOf('chat', key), undefined)
   assert.ok(await parkedOf('customer', key), 'only in the service that was named')
-  const kept = await databases.chat.query<{ reason: string; body: string }>('select reason, body from saga.discarded_event where key = $1 order by seq', [key])
-  assert.deepEqual(kept, [{ reason: 'made by a test', body: '{"nonsense":true}' }, { reason: 'made by a test', body: 'not even JSON' }])
+  const kept = await databases.chat.query<{ reason: string; body: string }>(
+    'select reason, body from saga.discarded_event where key = $1 order by seq',
+    [key],
+  )
+  assert.deepEqual(kept, [
+    { reason: 'made by a test', body: '{"nonsense":true}' },
+    { reason: 'made by a test', body: 'not even JSON' },
+  ])
   assertProblem(await admin.post(at('chat', key, 'discard'), { reason: 'again' }), 404, 'not_found')
 })
 
@@ -78,7 +95,10 @@ test('redrive after the cause is gone: the events take effect in order, and the 
   const found = await until('the key', () => parkedOf('chat', body.userId))
   assert.equal(found.attempts, 4, 'the first try and three more')
   assert.match(found.error, /trap/)
-  assert.deepEqual(found.events.map(({ type, data }) => [type, data]), [['user.sign-up-started', { userId: body.userId, username: who.username, displayName: 'Trap' }]])
+  assert.deepEqual(
+    found.events.map(({ type, data }) => [type, data]),
+    [['user.sign-up-started', { userId: body.userId, username: who.username, displayName: 'Trap' }]],
+  )
 
   await databases.chat.query('alter table chat.member drop constraint trap')
   const { status, text } = await admin.post(at('chat', body.userId, 'redrive'))
@@ -103,7 +123,10 @@ test('lag: what waits in the outbox, and how old it is', async () => {
   await until('an empty outbox', async () => (await lagOf(admin, 'user'))!.outbox.rows === 0)
   const { user: db } = databases
   // A topic that does not exist: the relay keeps it.
-  await db.query(`insert into saga.outbox (id, topic, key, type, body, appended_at) values ($1, 'nowhere', 'x', 'test.made', '{}', now() - interval '1 minute')`, [randomUUID()])
+  await db.query(
+    `insert into saga.outbox (id, topic, key, type, body, appended_at) values ($1, 'nowhere', 'x', 'test.made', '{}', now() - interval '1 minute')`,
+    [randomUUID()],
+  )
   const user = (await lagOf(admin, 'user'))!
   assert.equal(user.outbox.rows, 1)
   assert.ok(user.outbox.oldestMs >= 60_000 && user.outbox.oldestMs < 120_000)
@@ -116,9 +139,16 @@ test('lag: how far a consumer is behind, by partition', async () => {
     const chat = await lagOf(admin, 'chat')
     return chat?.partitions.every(({ behind }) => behind === 0) && chat
   })
-  assert.deepEqual(quiet.partitions.map(({ topic, partition }) => `${topic}/${partition}`).toSorted(), Array.from({ length: 16 }, (_, i) => `user/${i}`).toSorted())
+  assert.deepEqual(
+    quiet.partitions.map(({ topic, partition }) => `${topic}/${partition}`).toSorted(),
+    Array.from({ length: 16 }, (_, i) => `user/${i}`).toSorted(),
+  )
   await system.services.find(({ name }) => name === 'chat')!.worker.consumer.stop()
-  for (let i = 0; i < 3; i++) await transport.publish([{ id: randomUUID(), topic: 'user', key: 'same', type: 'test.made', body: '{}' }])
+  for (let i = 0; i < 3; i++)
+    await transport.publish([{ id: randomUUID(), topic: 'user', key: 'same', type: 'test.made', body: '{}' }])
   const behind = (await lagOf(admin, 'chat'))!.partitions.filter((partition) => partition.behind > 0)
-  assert.deepEqual(behind.map((one) => one.behind), [3])
+  assert.deepEqual(
+    behind.map((one) => one.behind),
+    [3],
+  )
 })

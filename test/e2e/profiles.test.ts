@@ -16,13 +16,22 @@ interface Page {
   next: string | null
 }
 const search = (query: string, rest = '') => me.client.get<Page>(`/api/users?query=${encodeURIComponent(query)}${rest}`)
-const namesOf = async (query: string): Promise<string[]> => (await search(query)).body.items.map(({ username }) => username)
+const namesOf = async (query: string): Promise<string[]> =>
+  (await search(query)).body.items.map(({ username }) => username)
 
-test('the profile has everything of one\'s own and nothing else', async () => {
+test("the profile has everything of one's own and nothing else", async () => {
   const { status, body } = await me.client.get('/api/me')
   assert.equal(status, 200)
   const { createdAt, ...rest } = body
-  assert.deepEqual(rest, { id: me.id, username: me.username, displayName: me.displayName, email: me.email, statusMessage: '', locale: 'ko', role: 'user' })
+  assert.deepEqual(rest, {
+    id: me.id,
+    username: me.username,
+    displayName: me.displayName,
+    email: me.email,
+    statusMessage: '',
+    locale: 'ko',
+    role: 'user',
+  })
   assert.match(String(createdAt), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
 })
 
@@ -36,7 +45,10 @@ test('what is changed is changed, what is not given stays, and the chat learns t
   assert.deepEqual(second.body, { ...first.body, locale: 'en', statusMessage: '' })
   assert.deepEqual((await who.client.get('/api/me')).body, second.body)
   await until('the name in the chat', async () => {
-    const [member] = await system.databases.chat.query('select display_name as "displayName", status_message as "statusMessage" from chat.member where user_id = $1', [who.id])
+    const [member] = await system.databases.chat.query(
+      'select display_name as "displayName", status_message as "statusMessage" from chat.member where user_id = $1',
+      [who.id],
+    )
     return member?.displayName === '몬스테라 🌿' && member.statusMessage === ''
   })
 })
@@ -62,8 +74,12 @@ test('others see four things of a user, and of nobody who is not there', async (
   const other = await person(system.url)
   await other.client.patch('/api/me', { statusMessage: 'watering' })
   const { status, body } = await me.client.get(`/api/users/${other.id}`)
-  assert.deepEqual([status, body], [200, { id: other.id, username: other.username, displayName: other.displayName, statusMessage: 'watering' }])
-  for (const id of [randomUUID(), 'x', '1', other.id.toUpperCase(), `${other.id}x`]) assertProblem(await me.client.get(`/api/users/${id}`), 404, 'not_found')
+  assert.deepEqual(
+    [status, body],
+    [200, { id: other.id, username: other.username, displayName: other.displayName, statusMessage: 'watering' }],
+  )
+  for (const id of [randomUUID(), 'x', '1', other.id.toUpperCase(), `${other.id}x`])
+    assertProblem(await me.client.get(`/api/users/${id}`), 404, 'not_found')
 })
 
 test('a search finds by the beginning of the username or the display name, whatever the case, Korean too', async () => {
@@ -80,7 +96,10 @@ test('a search finds by the beginning of the username or the display name, whate
   assert.deepEqual(await namesOf('금전수 '), ['k.three'])
   assert.deepEqual(await namesOf('ern'), [], 'not in the middle')
   assert.deepEqual(await namesOf('Öl'), ['k.four'])
-  assert.deepEqual((await search('금전')).body.items.map((item) => Object.keys(item).toSorted()), [['displayName', 'id', 'statusMessage', 'username']])
+  assert.deepEqual(
+    (await search('금전')).body.items.map((item) => Object.keys(item).toSorted()),
+    [['displayName', 'id', 'statusMessage', 'username']],
+  )
 })
 
 test('signs that mean something to a database mean themselves', async () => {
@@ -113,9 +132,12 @@ test('pages follow each other without a gap or a repeat, in the order of usernam
 })
 
 test('a bad limit, cursor or query is not valid', async () => {
-  for (const limit of ['0', '101', '-1', '1.5', 'x', '', '1e1']) assertProblem(await search('a', `&limit=${limit}`), 400, 'validation_failed')
-  for (const cursor of ['x', 'bnVsbA', Buffer.from('{"a":1}').toString('base64url')]) assertProblem(await search('a', `&cursor=${cursor}`), 400, 'validation_failed')
-  for (const path of ['/api/users', '/api/users?query=', `/api/users?query=${'x'.repeat(41)}`, '/api/users?query=a%00']) assertProblem(await me.client.get(path), 400, 'validation_failed')
+  for (const limit of ['0', '101', '-1', '1.5', 'x', '', '1e1'])
+    assertProblem(await search('a', `&limit=${limit}`), 400, 'validation_failed')
+  for (const cursor of ['x', 'bnVsbA', Buffer.from('{"a":1}').toString('base64url')])
+    assertProblem(await search('a', `&cursor=${cursor}`), 400, 'validation_failed')
+  for (const path of ['/api/users', '/api/users?query=', `/api/users?query=${'x'.repeat(41)}`, '/api/users?query=a%00'])
+    assertProblem(await me.client.get(path), 400, 'validation_failed')
 })
 
 test('who has not finished signing up is not found', async () => {
@@ -128,7 +150,15 @@ test('who has not finished signing up is not found', async () => {
 
 test('whether a username is free, without a token; what is no username is never free', async () => {
   const { username } = newcomer()
-  for (const [name, available] of [[username, true], [me.username, false], [me.username.toUpperCase(), false], ['ab', false], ['a%20b', false], ['x'.repeat(31), false], ['%EA%B8%88', false]] as const) {
+  for (const [name, available] of [
+    [username, true],
+    [me.username, false],
+    [me.username.toUpperCase(), false],
+    ['ab', false],
+    ['a%20b', false],
+    ['x'.repeat(31), false],
+    ['%EA%B8%88', false],
+  ] as const) {
     const { status, body } = await anybody.get(`/api/usernames/${name}`)
     assert.deepEqual([status, body], [200, { available }], name)
   }

@@ -14,11 +14,15 @@ async function finished() {
   const path = `/api/sagas/sign-up/${body.id}/events`
   return { path, id: body.id, events: await (await anybody.stream(path)).ended() }
 }
-const resume = (path: string, lastEventId: string): Promise<EventStream> => anybody.stream(path, { headers: { 'last-event-id': lastEventId } })
+const resume = (path: string, lastEventId: string): Promise<EventStream> =>
+  anybody.stream(path, { headers: { 'last-event-id': lastEventId } })
 
 test('the head and the first bytes are as promised, for the GET and for the POST', async () => {
   const { path } = await finished()
-  for (const stream of [await anybody.stream(path), await anybody.stream('/api/users', { method: 'POST', body: newcomer() })]) {
+  for (const stream of [
+    await anybody.stream(path),
+    await anybody.stream('/api/users', { method: 'POST', body: newcomer() }),
+  ]) {
     await stream.ended()
     const { status, headers, retry, comments, text } = stream
     assert.equal(status, 200)
@@ -60,7 +64,9 @@ test('from every id, by header and by query, exactly the rest; 204 after the las
       else assert.deepEqual([stream.status, rest], [200, events.slice(i + 1)])
     }
   }
-  const both = await anybody.stream(`${path}?lastEventId=${events.at(-1)!.id}`, { headers: { 'last-event-id': events[0]!.id! } })
+  const both = await anybody.stream(`${path}?lastEventId=${events.at(-1)!.id}`, {
+    headers: { 'last-event-id': events[0]!.id! },
+  })
   assert.deepEqual(await both.ended(), events.slice(1), 'the header wins')
   const none = await resume(path, '')
   assert.deepEqual(await none.ended(), events, 'an empty id is none')
@@ -71,17 +77,32 @@ test('many clients resume a running saga at every id while it goes on: nothing i
   const path = `${headers.location}/events`
   const { path: other, events: known } = await finished()
   const epoch = known[0]!.id!.slice(0, -2)
-  const streams = await Promise.all(Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? anybody.stream(path) : resume(path, `${epoch}-1`))))
+  const streams = await Promise.all(
+    Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? anybody.stream(path) : resume(path, `${epoch}-1`))),
+  )
   const whole = await (await anybody.stream(path)).ended()
   assert.equal(viewsOf(whole)[0]!.id, body.id)
   assert.notEqual(path, other)
-  for (const [i, stream] of streams.entries()) assert.deepEqual(await stream.ended(), i % 2 === 0 ? whole : whole.slice(1))
+  for (const [i, stream] of streams.entries())
+    assert.deepEqual(await stream.ended(), i % 2 === 0 ? whole : whole.slice(1))
 })
 
 test('a malformed id is 400 before the stream starts', async () => {
   const { path, events } = await finished()
   const epoch = events[0]!.id!.slice(0, -2)
-  const bad = ['garbage!', `${epoch}-`, `${epoch}-01`, `${epoch}--1`, `${epoch}-x`, `${epoch}- 1`, '-1', `${epoch.toUpperCase()}X-1`, 'x'.repeat(65), `${epoch}-${'9'.repeat(17)}`, `${'e'.repeat(33)}-1`]
+  const bad = [
+    'garbage!',
+    `${epoch}-`,
+    `${epoch}-01`,
+    `${epoch}--1`,
+    `${epoch}-x`,
+    `${epoch}- 1`,
+    '-1',
+    `${epoch.toUpperCase()}X-1`,
+    'x'.repeat(65),
+    `${epoch}-${'9'.repeat(17)}`,
+    `${'e'.repeat(33)}-1`,
+  ]
   for (const id of bad) {
     const streams = [await resume(path, id), await anybody.stream(`${path}?lastEventId=${encodeURIComponent(id)}`)]
     for (const stream of streams) {
@@ -105,7 +126,9 @@ test('an id of another epoch or from the future: reset with a cursor that can be
 
 test('a saga that is not there, and an id that is none, are not found', async () => {
   const { id } = await finished()
-  const paths = ['019a0000-0000-7000-8000-00000000dead', '1', "'%20or%201=1--", '%00', id.toUpperCase()].map((wrong) => `/api/sagas/sign-up/${wrong}`)
+  const paths = ['019a0000-0000-7000-8000-00000000dead', '1', "'%20or%201=1--", '%00', id.toUpperCase()].map(
+    (wrong) => `/api/sagas/sign-up/${wrong}`,
+  )
   for (const path of [...paths, `/api/sagas/no-such-type/${id}`, `/api/sagas/account-deletion/${id}`]) {
     assertProblem(await anybody.get(path), 404, 'not_found')
     const stream = await anybody.stream(`${path}/events`)

@@ -33,11 +33,18 @@ test('202 with Location and the first view; when the saga has completed, the per
 
   const end = await sagaEnded(anybody, headers.location)
   assert.equal(end.status, 'completed')
-  assert.deepEqual(Object.keys(end).toSorted(), Object.keys({ ...rest, id, startedAt, deadline }).toSorted(), 'no userId in later views')
+  assert.deepEqual(
+    Object.keys(end).toSorted(),
+    Object.keys({ ...rest, id, startedAt, deadline }).toSorted(),
+    'no userId in later views',
+  )
   assert.deepEqual(end.steps, { user: { status: 'done' }, chat: { status: 'done' }, customer: { status: 'done' } })
   assert.match(end.endedAt!, TIME)
   const me = await new Client(system.url, { token: await logIn(system.url, who) }).get('/api/me')
-  assert.deepEqual([me.body.id, me.body.username, me.body.email, me.body.role], [userId, who.username, who.email, 'user'])
+  assert.deepEqual(
+    [me.body.id, me.body.username, me.body.email, me.body.role],
+    [userId, who.username, who.email, 'user'],
+  )
 })
 
 test('the id of a sign-up is a secret: no time is in it', async () => {
@@ -55,7 +62,10 @@ test('with Accept: text/event-stream the answer is the stream', async () => {
   assert.equal(stream.status, 200)
   const [, id] = /^\/api\/sagas\/sign-up\/(.*)$/.exec(stream.headers.location ?? '') ?? []
   const views = viewsOf(await stream.ended())
-  assert.deepEqual(views.map(({ version }) => version), views.map((_, i) => i + 1))
+  assert.deepEqual(
+    views.map(({ version }) => version),
+    views.map((_, i) => i + 1),
+  )
   assert.ok(views.every((view) => view.id === id && !('userId' in view)))
   assert.equal(views.at(-1)?.status, 'completed')
   assert.ok(await logIn(system.url, who))
@@ -74,9 +84,17 @@ test('errors before the stream are problems, also for who asks for a stream', as
 test('a name and an e-mail address are taken once, the address whatever its case, also of a running sign-up', async () => {
   const first = newcomer({ email: 'Kim.Moss@Example.org' })
   assert.equal((await anybody.post('/api/users', first)).status, 202)
-  const name = assertProblem(await anybody.post('/api/users', newcomer({ username: first.username })), 409, 'username_taken')
+  const name = assertProblem(
+    await anybody.post('/api/users', newcomer({ username: first.username })),
+    409,
+    'username_taken',
+  )
   assert.deepEqual(name.errors, [{ path: '/username', message: 'is taken' }])
-  const mail = assertProblem(await anybody.post('/api/users', newcomer({ email: 'kIM.mOSS@eXAMPLE.ORG' })), 409, 'email_taken')
+  const mail = assertProblem(
+    await anybody.post('/api/users', newcomer({ email: 'kIM.mOSS@eXAMPLE.ORG' })),
+    409,
+    'email_taken',
+  )
   assert.deepEqual(mail.errors, [{ path: '/email', message: 'is taken' }])
   const free = await anybody.get(`/api/usernames/${newcomer().username}`)
   assert.deepEqual([free.status, free.body], [200, { available: true }])
@@ -93,7 +111,17 @@ test('capitals are what the database says they are, and it says so once', async 
 test('clients choose neither role, ids nor state, whatever else they send', async () => {
   const who = newcomer()
   const id = '019a0000-0000-7000-8000-00000000beef'
-  const extra = { role: 'admin', id, userId: id, sagaId: id, status: 'active', passwordHash: 'x', claim: {}, traceparent: 'x', createdAt: '2000-01-01T00:00:00.000Z' }
+  const extra = {
+    role: 'admin',
+    id,
+    userId: id,
+    sagaId: id,
+    status: 'active',
+    passwordHash: 'x',
+    claim: {},
+    traceparent: 'x',
+    createdAt: '2000-01-01T00:00:00.000Z',
+  }
   const { status, body } = await anybody.post<SignedUp>('/api/users', { ...who, ...extra })
   assert.equal(status, 202)
   assert.notEqual(body.id, id)
@@ -101,14 +129,24 @@ test('clients choose neither role, ids nor state, whatever else they send', asyn
   await sagaEnded(anybody, `/api/sagas/sign-up/${body.id}`)
   const client = new Client(system.url, { token: await logIn(system.url, who) })
   assert.equal((await client.get('/api/me')).body.role, 'user')
-  const patched = await client.patch('/api/me', { displayName: 'Moss', role: 'admin', username: 'other', email: 'other@example.org' })
+  const patched = await client.patch('/api/me', {
+    displayName: 'Moss',
+    role: 'admin',
+    username: 'other',
+    email: 'other@example.org',
+  })
   assert.deepEqual([patched.body.role, patched.body.username, patched.body.email], ['user', who.username, who.email])
   assertProblem(await client.get('/api/admin/sagas'), 403, 'forbidden')
 })
 
 test('an unknown role in a body hurts nobody', async () => {
-  const answers = await Promise.all(['root', 'user', undefined, { a: 1 }].map((role) => anybody.post('/api/users', { ...newcomer(), role })))
-  assert.deepEqual(answers.map(({ status }) => status), [202, 202, 202, 202])
+  const answers = await Promise.all(
+    ['root', 'user', undefined, { a: 1 }].map((role) => anybody.post('/api/users', { ...newcomer(), role })),
+  )
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [202, 202, 202, 202],
+  )
 })
 
 const INVALID: [what: string, change: Record<string, unknown>, path: string][] = [
@@ -130,7 +168,10 @@ for (const [what, change, path] of INVALID)
   test(`${what}: 400 that names ${path}, and repeats no value`, async () => {
     const body = { ...newcomer(), ...change }
     const problem = assertProblem(await anybody.post('/api/users', body), 400, 'validation_failed')
-    assert.deepEqual((problem.errors as { path: string }[]).map((fault) => fault.path), [path])
+    assert.deepEqual(
+      (problem.errors as { path: string }[]).map((fault) => fault.path),
+      [path],
+    )
     assert.ok(!JSON.stringify(problem).includes(String(body.password)))
   })
 
@@ -153,9 +194,23 @@ test('lengths count code points; what is odd but legal passes', async () => {
 
 test('what is no JSON object is refused before anything is read', async () => {
   const json = { 'content-type': 'application/json' }
-  for (const text of ['{"username":', '', '{"a":1}}']) assertProblem(await anybody.post('/api/users', text, json), 400, 'malformed_json')
-  for (const text of ['[]', 'null', '"text"', '7']) assertProblem(await anybody.post('/api/users', text, json), 400, 'validation_failed')
-  assertProblem(await anybody.post('/api/users', 'username=a', { 'content-type': 'application/x-www-form-urlencoded' }), 415, 'unsupported_media_type')
-  assertProblem(await anybody.post('/api/users', JSON.stringify(newcomer()), { 'content-type': 'text/plain' }), 415, 'unsupported_media_type')
-  assertProblem(await anybody.post('/api/users', newcomer({ displayName: 'x'.repeat(1 << 20) })), 413, 'payload_too_large')
+  for (const text of ['{"username":', '', '{"a":1}}'])
+    assertProblem(await anybody.post('/api/users', text, json), 400, 'malformed_json')
+  for (const text of ['[]', 'null', '"text"', '7'])
+    assertProblem(await anybody.post('/api/users', text, json), 400, 'validation_failed')
+  assertProblem(
+    await anybody.post('/api/users', 'username=a', { 'content-type': 'application/x-www-form-urlencoded' }),
+    415,
+    'unsupported_media_type',
+  )
+  assertProblem(
+    await anybody.post('/api/users', JSON.stringify(newcomer()), { 'content-type': 'text/plain' }),
+    415,
+    'unsupported_media_type',
+  )
+  assertProblem(
+    await anybody.post('/api/users', newcomer({ displayName: 'x'.repeat(1 << 20) })),
+    413,
+    'payload_too_large',
+  )
 })

@@ -15,23 +15,39 @@ interface Wallet {
   currency: string
   entries: { items: { id: number; kind: string; amount: number; createdAt: string }[]; next: string | null }
 }
-const walletOf = async ({ client }: Person, query = ''): Promise<Wallet> => (await client.get<Wallet>(`/api/me/wallet${query}`)).body
+const walletOf = async ({ client }: Person, query = ''): Promise<Wallet> =>
+  (await client.get<Wallet>(`/api/me/wallet${query}`)).body
 
 test('a new wallet is empty', async () => {
-  assert.deepEqual(await walletOf(await person(system.url)), { balance: 0, currency: 'KRW', entries: { items: [], next: null } })
+  assert.deepEqual(await walletOf(await person(system.url)), {
+    balance: 0,
+    currency: 'KRW',
+    entries: { items: [], next: null },
+  })
 })
 
 test('every movement is an entry, in pages without a gap or a repeat; everybody sees their own', async () => {
   const [buyer, seller] = await Promise.all([person(system.url), person(system.url)])
   const move = (kind: string, from: string, to: string, amount: number) =>
-    transaction(db, (tx) => post(tx, kind, [{ account: from, amount: -amount }, { account: to, amount }]))
+    transaction(db, (tx) =>
+      post(tx, kind, [
+        { account: from, amount: -amount },
+        { account: to, amount },
+      ]),
+    )
   await move('charge', 'house:cash', walletAccount(buyer.id), 10_000)
   for (let i = 1; i <= 6; i++) await move('purchase', walletAccount(buyer.id), walletAccount(seller.id), 100 * i)
 
   const whole = await walletOf(buyer)
   assert.equal(whole.balance, 7_900)
-  assert.deepEqual(whole.entries.items.map(({ kind, amount }) => [kind, amount]), [...[600, 500, 400, 300, 200, 100].map((won) => ['purchase', -won]), ['charge', 10_000]])
-  assert.equal(whole.entries.items.reduce((sum, { amount }) => sum + amount, 0), whole.balance)
+  assert.deepEqual(
+    whole.entries.items.map(({ kind, amount }) => [kind, amount]),
+    [...[600, 500, 400, 300, 200, 100].map((won) => ['purchase', -won]), ['charge', 10_000]],
+  )
+  assert.equal(
+    whole.entries.items.reduce((sum, { amount }) => sum + amount, 0),
+    whole.balance,
+  )
   assert.equal(whole.entries.next, null)
   assert.equal((await walletOf(seller)).balance, 2_100)
 
@@ -45,7 +61,8 @@ test('every movement is an entry, in pages without a gap or a repeat; everybody 
     await move('purchase', walletAccount(buyer.id), walletAccount(seller.id), 1)
   }
   assert.deepEqual(pages, whole.entries.items)
-  for (const query of ['?limit=0', '?limit=101', '?cursor=x', '?cursor=InRleHQi']) assertProblem(await buyer.client.get(`/api/me/wallet${query}`), 400, 'validation_failed')
+  for (const query of ['?limit=0', '?limit=101', '?cursor=x', '?cursor=InRleHQi'])
+    assertProblem(await buyer.client.get(`/api/me/wallet${query}`), 400, 'validation_failed')
 })
 
 test('the books of the house add up to zero, and each balance to its entries', async () => {

@@ -45,7 +45,12 @@ export class Client {
     let text = ''
     for await (const chunk of response.setEncoding('utf8')) text += chunk
     const isJson = /\bjson\b/.test(response.headers['content-type'] ?? '')
-    return { status: response.statusCode!, headers: response.headers, text, body: (isJson && text !== '' ? JSON.parse(text) : undefined) as Body }
+    return {
+      status: response.statusCode!,
+      headers: response.headers,
+      text,
+      body: (isJson && text !== '' ? JSON.parse(text) : undefined) as Body,
+    }
   }
 
   get<Body = Json>(path: string, headers: Record<string, string> = {}): Promise<Answer<Body>> {
@@ -65,17 +70,24 @@ export class Client {
   }
 
   /** Resolves with the head of the answer, be it a stream or not. */
-  async stream(path: string, { method = 'GET', headers = {}, body }: Asking & { method?: string } = {}): Promise<EventStream> {
+  async stream(
+    path: string,
+    { method = 'GET', headers = {}, body }: Asking & { method?: string } = {},
+  ): Promise<EventStream> {
     // A connection of its own: a stream that is cut off must not take another request with it.
-    return new EventStream(await this.#send(method, path, { body, headers: { accept: 'text/event-stream', ...headers } }, false))
+    return new EventStream(
+      await this.#send(method, path, { body, headers: { accept: 'text/event-stream', ...headers } }, false),
+    )
   }
 
   #send(method: string, path: string, { body, headers }: Asking, through: Agent | false): Promise<IncomingMessage> {
     const { token, cookies, headers: always } = this.#options
     const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
     const cookie = cookies?.for(path)
+    const isChunked = 'transfer-encoding' in (headers ?? {})
     const all = {
-      ...(payload !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) }),
+      ...(payload !== undefined && { 'content-type': 'application/json' }),
+      ...(payload !== undefined && !isChunked && { 'content-length': String(Buffer.byteLength(payload)) }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(cookie && { cookie }),
       ...always,
@@ -83,7 +95,10 @@ export class Client {
     }
     return new Promise((resolve, reject) => {
       const request = httpRequest(new URL(path, this.url), { method, headers: all, agent: through })
-      const timer = setTimeout(() => request.destroy(new Error(`no answer to ${method} ${path} in ${PATIENCE_MS} ms`)), PATIENCE_MS)
+      const timer = setTimeout(
+        () => request.destroy(new Error(`no answer to ${method} ${path} in ${PATIENCE_MS} ms`)),
+        PATIENCE_MS,
+      )
       request.on('error', reject)
       request.on('close', () => clearTimeout(timer))
       request.on('response', (response) => {
@@ -104,7 +119,8 @@ export class Cookies {
     for (const line of lines) {
       const [pair = '', ...attributes] = line.split(/; */)
       const [name = '', value = ''] = pair.split('=')
-      const attribute = (key: string): string | undefined => attributes.find((text) => text.toLowerCase().startsWith(`${key}=`))?.slice(key.length + 1)
+      const attribute = (key: string): string | undefined =>
+        attributes.find((text) => text.toLowerCase().startsWith(`${key}=`))?.slice(key.length + 1)
       if (value === '' || attribute('max-age') === '0') this.#kept.delete(name)
       else this.#kept.set(name, { value, path: attribute('path') ?? '/' })
     }
@@ -112,8 +128,12 @@ export class Cookies {
 
   /** The Cookie header of a request to this path; empty for none. */
   for(path: string): string {
-    const goes = ([, kept]: [string, { path: string }]): boolean => kept.path === '/' || path === kept.path || path.startsWith(`${kept.path}/`)
-    return [...this.#kept].filter(goes).map(([name, { value }]) => `${name}=${value}`).join('; ')
+    const goes = ([, kept]: [string, { path: string }]): boolean =>
+      kept.path === '/' || path === kept.path || path.startsWith(`${kept.path}/`)
+    return [...this.#kept]
+      .filter(goes)
+      .map(([name, { value }]) => `${name}=${value}`)
+      .join('; ')
   }
 
   get(name: string): string | undefined {
@@ -139,6 +159,8 @@ export class EventStream {
   /** All that came. */
   text = ''
   hasEnded = false
+  /** When the last piece came, by performance.now(). */
+  lastAt = 0
 
   constructor(response: IncomingMessage) {
     this.#response = response
@@ -154,7 +176,8 @@ export class EventStream {
     response.on('data', (chunk: Buffer) => {
       const text = decoder.write(chunk)
       this.text += text
-      if (/^text\/event-stream/.test(this.headers['content-type'] ?? '')) read(text)
+      this.lastAt = performance.now()
+      if (this.headers['content-type']?.startsWith('text/event-stream')) read(text)
       changed()
     })
     response.on('error', () => {})
@@ -174,7 +197,11 @@ export class EventStream {
       }
       const timer = setTimeout(() => {
         stop()
-        reject(new Error(`${ms} ms went by without: ${what}; so far ${JSON.stringify(this.text)}${this.hasEnded ? ' and the end' : ''}`))
+        reject(
+          new Error(
+            `${ms} ms went by without: ${what}; so far ${JSON.stringify(this.text)}${this.hasEnded ? ' and the end' : ''}`,
+          ),
+        )
       }, ms)
       const stop = (): void => {
         clearTimeout(timer)
@@ -201,7 +228,11 @@ export class EventStream {
 }
 
 /** Asserts that an answer is this problem, whole, and returns its body. */
-export function assertProblem(answer: { status: number; headers: IncomingHttpHeaders; text: string }, status: number, code: string): Json {
+export function assertProblem(
+  answer: { status: number; headers: IncomingHttpHeaders; text: string },
+  status: number,
+  code: string,
+): Json {
   assert.equal(answer.status, status, answer.text)
   assert.match(answer.headers['content-type'] ?? '', /^application\/problem\+json/)
   const body = JSON.parse(answer.text) as Json

@@ -28,7 +28,13 @@ export type SignedUp = SagaView & { userId: string }
 /** A sign-up that nobody else makes. */
 export function newcomer(instead: Partial<Newcomer> = {}): Newcomer {
   const mark = randomBytes(5).toString('hex')
-  return { username: `u.${mark}`, password: `secret-${mark}-${mark}`, displayName: `Person ${mark}`, email: `Mail.${mark}@example.org`, ...instead }
+  return {
+    username: `u.${mark}`,
+    password: `secret-${mark}-${mark}`,
+    displayName: `Person ${mark}`,
+    email: `Mail.${mark}@example.org`,
+    ...instead,
+  }
 }
 
 /** The views in the frames of a saga's stream. */
@@ -58,8 +64,14 @@ export async function person(url: string, instead: Partial<Newcomer> = {}): Prom
 }
 
 /** Logs somebody in once more; resolves with the access token of the new session. */
-export async function logIn(url: string, { username, password }: Pick<Newcomer, 'username' | 'password'>): Promise<string> {
-  const { status, body, text } = await new Client(url).post<{ accessToken: string }>('/api/sessions', { username, password })
+export async function logIn(
+  url: string,
+  { username, password }: Pick<Newcomer, 'username' | 'password'>,
+): Promise<string> {
+  const { status, body, text } = await new Client(url).post<{ accessToken: string }>('/api/sessions', {
+    username,
+    password,
+  })
   assert.equal(status, 201, text)
   return body.accessToken
 }

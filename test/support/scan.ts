@@ -8,7 +8,10 @@ export async function tablesWith(db: Queryable, texts: readonly string[]): Promi
   )
   const found: string[] = []
   for (const { name } of tables) {
-    const rows = await db.query(`select from ${name} t where exists (select from unnest($1::text[]) x where strpos(lower(t::text), lower(x)) > 0) limit 1`, [texts])
+    const rows = await db.query(
+      `select from ${name} t where exists (select from unnest($1::text[]) x where strpos(lower(t::text), lower(x)) > 0) limit 1`,
+      [texts],
+    )
     if (rows.length > 0) found.push(name)
   }
   return found

@@ -52,7 +52,8 @@ function reply(done: ClientOrder['do']): void {
 }
 
 async function open({ port, count, shared }: Extract<ClientOrder, { do: 'open' }>): Promise<void> {
-  for (let i = clients.length; i < count; i++) clients.push({ path: `/${shared ? 0 : i}`, epoch: '', seq: 0, rest: '', socket: undefined })
+  for (let i = clients.length; i < count; i++)
+    clients.push({ path: `/${shared ? 0 : i}`, epoch: '', seq: 0, rest: '', socket: undefined })
   const closed = clients.filter(({ socket }) => !socket)
   const openSome = async (): Promise<void> => {
     for (let client = closed.pop(); client; client = closed.pop()) await openOne(client, port)

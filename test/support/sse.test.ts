@@ -15,7 +15,8 @@ function read(...chunks: string[]) {
   return { events, comments, retries }
 }
 
-const STREAM = '\ufeff: hello\nretry: 2500\n\nid: e-1\nevent: saga\ndata: {"a":1}\n\ndata\ndata:  two\n\nevent: hb\nid: e-2\n\nid: e-3\ndata: x\n\nevent: cut\ndata: off\n'
+const STREAM =
+  '\ufeff: hello\nretry: 2500\n\nid: e-1\nevent: saga\ndata: {"a":1}\n\ndata\ndata:  two\n\nevent: hb\nid: e-2\n\nid: e-3\ndata: x\n\nevent: cut\ndata: off\n'
 
 test('whatever the line ends and wherever the text is cut, the same events', () => {
   const whole = read(STREAM)
@@ -27,7 +28,7 @@ test('whatever the line ends and wherever the text is cut, the same events', () 
   ])
   assert.deepEqual([whole.comments, whole.retries], [[' hello'], [2500]])
   for (const text of [STREAM, STREAM.replaceAll('\n', '\r\n'), STREAM.replaceAll('\n', '\r')]) {
-    assert.deepEqual(read(...text), whole)
+    assert.deepEqual(read(...text.split('')), whole)
     for (let at = 1; at < text.length; at++) assert.deepEqual(read(text.slice(0, at), text.slice(at)), whole)
   }
 })

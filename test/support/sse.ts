@@ -44,6 +44,7 @@ export function createSseReader({ onEvent, onComment, onRetry }: SseHandlers): (
       if (rest.startsWith('\ufeff')) rest = rest.slice(1)
     }
     // A CR at the end may be half of a CRLF.
-    for (let end; (end = /\r\n|\n|\r(?!$)/.exec(rest)); rest = rest.slice(end.index + end[0].length)) readLine(rest.slice(0, end.index))
+    for (let end; (end = /\r\n|\n|\r(?!$)/.exec(rest)); rest = rest.slice(end.index + end[0].length))
+      readLine(rest.slice(0, end.index))
   }
 }

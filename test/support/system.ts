@@ -25,12 +25,18 @@ export interface SystemOptions {
 }
 
 /** Starts Pando; after the test, or the file when `scope` is node:test's `{ after }`, it is stopped and its databases are dropped. */
-export async function startSystem(scope: Scope, { env = {}, services = SERVICE_NAMES }: SystemOptions = {}): Promise<System> {
+export async function startSystem(
+  scope: Scope,
+  { env = {}, services = SERVICE_NAMES }: SystemOptions = {},
+): Promise<System> {
   const prefix = testName('e2e')
   const dataDir = await mkdtemp(join(tmpdir(), 'pando-test-'))
   const names = [...SERVICE_NAMES, LOG_DATABASE] as const
   const databases = Object.fromEntries(
-    names.map((name) => [name, createDatabase({ connectionString: urlOf(`${prefix}_${name}`), max: 2, applicationName: 'test' })]),
+    names.map((name) => [
+      name,
+      createDatabase({ connectionString: urlOf(`${prefix}_${name}`), max: 2, applicationName: 'test' }),
+    ]),
   ) as Record<(typeof names)[number], Database>
   const processes: Process[] = []
   const logged: string[] = []

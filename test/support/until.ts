@@ -1,7 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** The first answer that is not undefined or false. Rejects, naming `what`, when there is none in `ms` milliseconds. */
-export async function until<T>(what: string, ask: () => T | Promise<T>, ms = 20_000): Promise<Exclude<T, undefined | false>> {
+export async function until<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  ms = 20_000,
+): Promise<Exclude<T, undefined | false>> {
   const deadline = Date.now() + ms
   for (;;) {
     const answer = await ask()

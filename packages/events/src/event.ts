@@ -10,7 +10,10 @@ export const Refusal = { ...User, reason: Type.String({ minLength: 1, maxLength:
  * Declares version 1 of an event about a user. Readers keep the members that the schema names and ignore all others; nothing is
  * converted. The topic is the service's name, the part of the event's name before the dot.
  */
-export function userEvent<const Name extends string, S extends TObject>(name: Name, schema: S): EventType<Name, Static<S> & { userId: string }> {
+export function userEvent<const Name extends string, S extends TObject>(
+  name: Name,
+  schema: S,
+): EventType<Name, Static<S> & { userId: string }> {
   type Data = Static<S> & { userId: string }
   const check = Compile(schema)
   const members = Object.keys(schema.properties)
@@ -25,7 +28,9 @@ export function userEvent<const Name extends string, S extends TObject>(name: Na
         throw new Error(error ? `${error.instancePath || '/'} ${error.message}` : 'not valid')
       }
       const source = value as Record<string, unknown>
-      return Object.fromEntries(members.filter((member) => member in source).map((member) => [member, source[member]])) as Data
+      return Object.fromEntries(
+        members.filter((member) => member in source).map((member) => [member, source[member]]),
+      ) as Data
     },
   })
 }

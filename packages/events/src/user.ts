@@ -21,4 +21,7 @@ export const userDeleted = userEvent('user.deleted', Type.Object(User))
 export const userDeletionRefused = userEvent('user.deletion-refused', Type.Object(Refusal))
 
 /** What others show of this user has changed. */
-export const userProfileChanged = userEvent('user.profile-changed', Type.Object({ ...Profile, statusMessage: Type.String() }))
+export const userProfileChanged = userEvent(
+  'user.profile-changed',
+  Type.Object({ ...Profile, statusMessage: Type.String() }),
+)

@@ -11,6 +11,7 @@ import {
   each,
   on,
   type Reaction,
+  type SagaHooks,
   type SagaView,
   transaction,
 } from '@pando/saga'
@@ -70,22 +71,50 @@ const payment = on(
   { emits: [paid, declined, refunded] },
 )
 
-// Here they all run in one process; each could be one, or several.
-const cluster = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+// Here all run in one process; each could be one of its own, or several.
+const url = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
 const prefix = process.env.DATABASE_PREFIX ?? 'example'
 await using running = new AsyncDisposableStack()
-const admin = running.adopt(createDatabase({ connectionString: cluster }), (db) => db.close())
+const cluster = running.adopt(createDatabase({ connectionString: url }), (db) => db.close())
 const createOwnDatabase = async (name: string) => {
-  await admin.query(`drop database if exists ${prefix}_${name} with (force)`)
-  await admin.query(`create database ${prefix}_${name}`)
-  const { href } = Object.assign(new URL(cluster), { pathname: `/${prefix}_${name}` })
+  await cluster.query(`drop database if exists ${prefix}_${name} with (force)`)
+  await cluster.query(`create database ${prefix}_${name}`)
+  const { href } = Object.assign(new URL(url), { pathname: `/${prefix}_${name}` })
   return running.adopt(createDatabase({ connectionString: href }), (db) => db.close())
 }
-const transport = running.adopt(await createPostgresTransport({ db: await createOwnDatabase('log') }), (log) => log.close())
-const startService = async (topic: string, reactions: Reaction[], sagas: Parameters<typeof createWorker>[0]['sagas'] = []) => {
+const log = await createPostgresTransport({ db: await createOwnDatabase('log') })
+const transport = running.adopt(log, () => log.close())
+const startService = async (topic: string, reactions: Reaction[], hooks?: SagaHooks) => {
   const db = await createOwnDatabase(topic)
   await db.query('create table part (id uuid primary key, state text not null)')
+  const sagas = hooks ? [{ definition: ordering, hooks }] : []
   const worker = createWorker({ topic, db, transport, partitions: 4, reactions, sagas, onError: console.error })
   await running.use(worker).start()
   return { db, sagas: worker.sagas }
 }
+
+const waiting = new Map<string, () => void>()
+const ended: SagaHooks['completed'] = async (sagas, tx) => {
+  tx.afterCommit(() => sagas.forEach(({ view }) => waiting.get(view.id)?.()))
+}
+const shop = await startService('order', [], { completed: ended, failed: ended })
+const store = await startService('stock', [stock])
+await startService('payment', [payment])
+
+for (const amount of [20, 2_000]) {
+  const orderId = randomUUID()
+  const end = new Promise<void>((resolve) => waiting.set(orderId, resolve))
+  await transaction(shop.db, async (tx) => {
+    await tx.query(DO, [orderId])
+    shop.sagas.start(tx, ordering, [{ id: orderId, ownerId: null, data: { orderId, amount } }])
+  })
+  await end
+  console.log(`an order of ${amount}`)
+  for (const { data } of await shop.sagas.source.page(orderId, 0, 100)) {
+    const { version, status, steps } = JSON.parse(data) as SagaView
+    const told = Object.entries(steps).map(([name, step]) => [name, step.status, step.reason].filter(Boolean).join(' '))
+    console.log(`  ${version}  ${status.padEnd(12)}  ${told.join(', ')}`)
+  }
+}
+const parts = await store.db.query<{ state: string }>('select state from part order by state')
+console.log(`stock has ${parts.map(({ state }) => state).join(', ')}`)

@@ -101,7 +101,11 @@ export function createDatabase(options: DatabaseOptions): Database {
     keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: 10_000,
   }
-  const onError = options.onError ?? (() => {})
+  const onError = (error: Error): void => {
+    // The pool hangs the whole client on its errors, with what could cancel its queries.
+    if ('client' in error) delete error.client
+    options.onError?.(error)
+  }
   const pool = new pg.Pool({ ...settings, max: options.max ?? 5, idleTimeoutMillis: 30_000 })
   pool.on('error', onError)
   const listeners = new Set<() => void>()

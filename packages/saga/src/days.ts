@@ -19,6 +19,7 @@ export function dayOfId(id: string): number {
  * Keeps a table that is partitioned by range of its column `day`, with a default partition `…_other`: one partition for each of the
  * last `kept` days and the next three, older ones dropped whole. Call it at the start and every hour: when others hold the table for
  * longer than a moment (a backup), it leaves the rest to the next call; rows of a day without a partition wait in the default one.
+ * (One that is being written there while its partition comes is refused, 23514, and right when it is written again.)
  * `beforeDrop` gives a statement to run before a day is dropped, in the same transaction, with the whole table locked.
  * For names that are constants of the code.
  */

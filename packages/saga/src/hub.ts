@@ -8,14 +8,17 @@ import { type Cursor, formatCursor, type StoredEvent, type StreamHead, type Stre
 //   CATCHING  reads pages from its source and writes them; wake-ups only tell it how far there is to go
 //   LIVE      has written all there is; a wake-up that carries the next event is written directly
 //   LAGGING   the client does not read; nothing is written or queued until the socket drains, then it is CATCHING again
-//   ENDING    has written its last; it is closed when the client has read it, or not within 30 s
+//   ENDED     has written its last; it is closed when the client has read it, at the latest after 30 s
 // The store is the buffer: whatever a client misses, slow or away, is read from there by its cursor. A wake-up is a hint: a lower
 // seq is dropped, a higher one means catching up, a lost one is made up for by a look at all heads every few seconds.
 // No database connection is held: sources give theirs back before a byte is written.
+// It is one file because all of it changes a stream's state, and what may follow on what can only be seen side by side.
 
 /** Events of a page: at most, and for a client that takes less. */
 const PAGE = 500
 const SMALL_PAGE = 16
+/** Streams whose heads are asked for in one question. */
+const HEADS = 1_000
 const READS_AT_ONCE = 8
 /** Of a page that is written in one piece: what a client that does not read costs, beyond the socket's own buffer. */
 const PIECE_CHARS = 16 * 1024
@@ -59,7 +62,16 @@ export interface Hub {
   send(stream: string, type: string, data: unknown): void
   /** Ends the streams of an owner, or of one of its sessions. */
   end(owner: string, session?: string): void
-  stats(): { open: number; catching: number; lagging: number; streams: number; owners: number; queued: number; reading: number; written: number }
+  stats(): {
+    open: number
+    catching: number
+    lagging: number
+    streams: number
+    owners: number
+    queued: number
+    reading: number
+    written: number
+  }
   /** Ends all streams, spread over `drainMs`, and opens no more. Resolves when all are closed: those whose clients do not read, by force. */
   stop(drainMs?: number): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -101,9 +113,11 @@ export function createHub(options: HubOptions = {}): Hub {
   const all = new Set<Stream>()
   const byName = new Map<string, Set<Stream>>()
   const byOwner = new Map<string, Set<Stream>>()
-  const queue = new Set<Stream>()
+  const toPlace = new Set<Stream>()
+  const toRead = new Set<Stream>()
   const reading = new Set<Stream>()
   const quiet = createBell()
+  let reads = 0
   let written = 0
   let sweeper: NodeJS.Timeout | undefined
   let lookedAt = Date.now()
@@ -156,44 +170,71 @@ export function createHub(options: HubOptions = {}): Hub {
   function catchUp(stream: Stream): void {
     stream.state = 'catching'
     // The read that is under way goes on from the same cursor; a second one would write the same events.
-    if (!reading.has(stream)) queue.add(stream)
+    if (!reading.has(stream)) enqueue(stream)
     work()
   }
 
+  function unqueue(stream: Stream): void {
+    toPlace.delete(stream)
+    toRead.delete(stream)
+  }
+
+  function enqueue(stream: Stream): void {
+    if (stream.asked === undefined) toRead.add(stream)
+    else toPlace.add(stream)
+  }
+
   function work(): void {
-    while (reading.size < READS_AT_ONCE) {
-      const [stream] = queue
-      if (!stream) return
-      queue.delete(stream)
-      reading.add(stream)
-      void turn(stream).finally(() => {
-        reading.delete(stream)
+    while (reads < READS_AT_ONCE && toPlace.size + toRead.size > 0) {
+      reads++
+      void (toPlace.size > 0 ? placeSome(first(toPlace).source) : readFor(first(toRead))).finally(() => {
+        reads--
         work()
         ringIfQuiet()
       })
     }
   }
 
-  /** One read for a catching stream; then it is live, lagging, ended, or queued again. */
-  async function turn(stream: Stream): Promise<void> {
-    const heard = stream.head
+  /** Places those that wait for it in one question: clients come back in crowds. */
+  function placeSome(source: StreamSource): Promise<void> {
+    const streams = [...toPlace].filter((stream) => stream.source === source).slice(0, HEADS)
+    return turn(streams, async () => {
+      const heads = await source.heads(namesOf(streams))
+      return streams.map((stream) => isCatching(stream) && place(stream, heads.get(stream.name)))
+    })
+  }
+
+  function readFor(stream: Stream): Promise<void> {
+    return turn([stream], async () => [await readPage(stream)])
+  }
+
+  /** One read for catching streams, which tells of each whether there may be more; then each is live, lagging, ended, or queued again. */
+  async function turn(streams: readonly Stream[], read: () => Promise<boolean[]>): Promise<void> {
+    const heard = streams.map(({ head }) => head)
+    for (const stream of streams) {
+      unqueue(stream)
+      reading.add(stream)
+    }
     try {
-      const more = stream.asked === undefined ? await readPage(stream) : await place(stream, stream.asked)
-      if (!isCatching(stream)) return
-      // Also when there was a wake-up for something that this read could not see yet.
-      if (more || (stream.head > heard && stream.head > stream.cursor)) queue.add(stream)
-      else stream.state = 'live'
+      const more = await read()
+      for (const [i, stream] of streams.entries()) {
+        if (!isCatching(stream)) continue
+        // Also when there was a wake-up for something that this read could not see yet.
+        if (more[i] || (stream.head > heard[i]! && stream.head > stream.cursor)) enqueue(stream)
+        else stream.state = 'live'
+      }
     } catch (thrown) {
       onError(asError(thrown))
-      // The client comes back with its cursor; by then the store may answer.
-      end(stream)
+      // Clients come back with their cursors; by then the store may answer.
+      for (const stream of streams) end(stream)
+    } finally {
+      for (const stream of streams) reading.delete(stream)
     }
   }
 
-  /** Finds out where to begin; resolves with whether there is something to read from there on. */
-  async function place(stream: Stream, asked: Cursor | 'first' | 'now' | 'reset'): Promise<boolean> {
-    const head = (await stream.source.heads([stream.name])).get(stream.name)
-    if (!isCatching(stream)) return false
+  /** Sets where to begin; returns whether there is something to read from there on. */
+  function place(stream: Stream, head: StreamHead | undefined): boolean {
+    const { asked = 'now' } = stream
     stream.asked = undefined
     if (!head) end(stream)
     else if (asked === 'now') stream.cursor = head.seq
@@ -214,8 +255,7 @@ export function createHub(options: HubOptions = {}): Hub {
   async function readPage(stream: Stream): Promise<boolean> {
     const { cursor, pageSize } = stream
     const events = await stream.source.page(stream.name, cursor, pageSize)
-    const first = events[0]
-    if (first && first.seq !== cursor + 1) {
+    if (events[0] && events[0].seq !== cursor + 1) {
       // What came next was dropped from the store meanwhile.
       stream.asked = 'reset'
       return true
@@ -237,7 +277,8 @@ export function createHub(options: HubOptions = {}): Hub {
       for (const stream of byName.get(name) ?? []) {
         if (seq > stream.head) stream.head = seq
         if (stream.state !== 'live' || !(seq > stream.cursor)) continue
-        if (event && seq === stream.cursor + 1) writeEvent(stream, event, (bytes ??= Buffer.from(textOf(stream, event))))
+        if (event && seq === stream.cursor + 1)
+          writeEvent(stream, event, (bytes ??= Buffer.from(textOf(stream, event))))
         else catchUp(stream)
       }
     } catch (thrown) {
@@ -246,7 +287,8 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   // --- writing --------------------------------------------------------------------------------------------------------------------
-  const textOf = ({ source: { epoch } }: Stream, { seq, type, data }: StoredEvent): string => frame(formatCursor({ epoch, seq }), type, data)
+  const textOf = ({ source: { epoch } }: Stream, { seq, type, data }: StoredEvent): string =>
+    frame(formatCursor({ epoch, seq }), type, data)
 
   function writeEvent(stream: Stream, event: StoredEvent, bytes: Buffer): void {
     stream.cursor = event.seq
@@ -289,7 +331,7 @@ export function createHub(options: HubOptions = {}): Hub {
   /** Nothing more is written to it, or read for it. */
   function leave(stream: Stream): void {
     stream.state = 'ended'
-    queue.delete(stream)
+    unqueue(stream)
     drop(byName, stream.name, stream)
     if (stream.owner !== undefined) drop(byOwner, stream.owner, stream)
   }
@@ -324,10 +366,13 @@ export function createHub(options: HubOptions = {}): Hub {
     looking = true
     lookedAt = now
     try {
-      for (const [source, streams] of Map.groupBy([...all].filter(({ state }) => state === 'live'), (stream) => stream.source)) {
-        const names = [...new Set(streams.map(({ name }) => name))]
-        for (let i = 0; i < names.length; i += 1000)
-          for (const [name, head] of await source.heads(names.slice(i, i + 1000))) wake(name, head.seq)
+      for (const [source, streams] of Map.groupBy(
+        [...all].filter(({ state }) => state === 'live'),
+        (stream) => stream.source,
+      )) {
+        const names = namesOf(streams)
+        for (let i = 0; i < names.length; i += HEADS)
+          for (const [name, head] of await source.heads(names.slice(i, i + HEADS))) wake(name, head.seq)
       }
     } catch (thrown) {
       onError(asError(thrown))
@@ -336,7 +381,7 @@ export function createHub(options: HubOptions = {}): Hub {
     }
   }
 
-  const isQuiet = (): boolean => all.size === 0 && reading.size === 0
+  const isQuiet = (): boolean => all.size === 0 && reads === 0
   function ringIfQuiet(): void {
     if (stopping && isQuiet()) quiet.ring()
   }
@@ -360,12 +405,21 @@ export function createHub(options: HubOptions = {}): Hub {
     wake,
     send,
     end(owner, session) {
-      for (const stream of byOwner.get(owner) ?? []) if (session === undefined || stream.session === session) end(stream)
+      for (const stream of byOwner.get(owner) ?? [])
+        if (session === undefined || stream.session === session) end(stream)
     },
     stats() {
       const count = { catching: 0, lagging: 0 }
       for (const { state } of all) if (state === 'catching' || state === 'lagging') count[state]++
-      return { open: all.size, ...count, streams: byName.size, owners: byOwner.size, queued: queue.size, reading: reading.size, written }
+      return {
+        open: all.size,
+        ...count,
+        streams: byName.size,
+        owners: byOwner.size,
+        queued: toPlace.size + toRead.size,
+        reading: reads,
+        written,
+      }
     },
     stop,
     [Symbol.asyncDispose]: () => stop(),
@@ -374,6 +428,9 @@ export function createHub(options: HubOptions = {}): Hub {
 
 // What went wrong with a connection is told by its 'close', which always follows.
 function ignore(): void {}
+
+const first = <T>(some: ReadonlySet<T>): T => some.values().next().value as T
+const namesOf = (streams: readonly Stream[]): string[] => [...new Set(streams.map(({ name }) => name))]
 
 function canServe({ epoch }: StreamSource, asked: Cursor, { seq, min }: StreamHead): boolean {
   return asked.epoch === epoch && asked.seq <= seq && asked.seq >= min - 1

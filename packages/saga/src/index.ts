@@ -1,4 +1,12 @@
-export { type Connection, createDatabase, type Database, type DatabaseOptions, type Leased, type Queryable, type Row } from './database.ts'
+export {
+  type Connection,
+  createDatabase,
+  type Database,
+  type DatabaseOptions,
+  type Leased,
+  type Queryable,
+  type Row,
+} from './database.ts'
 export { type Consumer, type ConsumerStats, createConsumer } from './consumer.ts'
 export { ensureDays } from './days.ts'
 export { asError, isTransient, SagaError, type SagaErrorCode } from './errors.ts'

@@ -9,7 +9,7 @@ import { partitionOf } from './partition.ts'
 import { createReader } from './reader.ts'
 import { createRecent, type Recent } from './recent.ts'
 import { transaction } from './transaction.ts'
-import type { LogReader, LogRecord, PlacedRecord, TopicState, Transport, Want } from './transport.ts'
+import type { LogReader, PlacedRecord, TopicState, Transport, Want } from './transport.ts'
 
 // The log in a PostgreSQL database. A publish is one statement: it moves the head rows of the partitions, whose locks make commit
 // order = offset order, and inserts the records. Readers ask for records only where a head is ahead of them. Heads are known from

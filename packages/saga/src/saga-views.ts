@@ -19,7 +19,10 @@ export interface SagaPlace {
 }
 
 /** A page of sagas for operators, failed and overdue first. `next` is the place of the last one, null at the end. */
-export async function listSagas(db: Queryable, query: SagaQuery): Promise<{ states: SagaState[]; next: SagaPlace | null }> {
+export async function listSagas(
+  db: Queryable,
+  query: SagaQuery,
+): Promise<{ states: SagaState[]; next: SagaPlace | null }> {
   const states: { state: SagaState; urgent: boolean }[] = []
   for (const urgent of query.after?.urgent === false ? [false] : [true, false]) {
     if (states.length > query.limit) break
@@ -30,7 +33,13 @@ export async function listSagas(db: Queryable, query: SagaQuery): Promise<{ stat
          and ($1::text is null or type = $1) and ($2::text is null or status = $2)
          and ($3::timestamptz is null or (started_at, id) < ($3, $4::uuid))
        order by started_at desc, id desc limit $5`,
-      [query.type ?? null, query.status ?? null, after?.startedAt ?? null, after?.id ?? null, query.limit + 1 - states.length],
+      [
+        query.type ?? null,
+        query.status ?? null,
+        after?.startedAt ?? null,
+        after?.id ?? null,
+        query.limit + 1 - states.length,
+      ],
     )
     states.push(...rows.map(({ state }) => ({ state: JSON.parse(state) as SagaState, urgent })))
   }

@@ -35,6 +35,10 @@ export interface Sagas {
   /** A saga's state by id; undefined when there is none of that type. */
   find(type: string, id: string): Promise<SagaState | undefined>
   readonly source: StreamSource
+  /** Deletes sagas with everything known of them, in this transaction: they tell of somebody who is gone. */
+  forget(tx: Tx, ids: readonly string[]): void
+  /** Deletes sagas that ended so many days ago, some at a time. */
+  purge(days: number): Promise<void>
   /** Reads the epoch; call it once after the migration. */
   prepare(): Promise<void>
 }
@@ -48,6 +52,10 @@ export interface StartItem<Start> {
 }
 
 const DEADLINE_LOOK_MS = 250
+const PURGE_AT_ONCE = 1_000
+const FORGET = `
+  with gone as (delete from saga.saga where id = any($1::uuid[]))
+  delete from saga.saga_event where saga_id = any($1::uuid[])`
 /** How long a saga that could not be ended (its hook threw) is left alone. */
 const DEADLINE_RETRY_MS = 60_000
 
@@ -257,6 +265,19 @@ export function createSagas(options: {
         )
         return rows.map(({ view, version }) => ({ seq: version, type: 'saga', data: view, last: isTerminal(view) }))
       },
+    },
+    forget(tx, ids) {
+      tx.send(FORGET, [plainArray(ids)])
+    },
+    async purge(days) {
+      for (let some = PURGE_AT_ONCE; some === PURGE_AT_ONCE;) {
+        const old = await db.query<{ id: string }>(
+          `select id from saga.saga where started_at < $1 and ended_at < $1 order by started_at limit ${PURGE_AT_ONCE}`,
+          [new Date(now() - days * 86_400_000)],
+        )
+        some = old.length
+        await db.query(FORGET, [plainArray(old.map(({ id }) => id))])
+      }
     },
     async prepare() {
       const [row] = await db.query<{ value: string }>('select value from saga.epoch')

@@ -116,10 +116,9 @@ export async function createStreamSource(db: Database): Promise<StreamSource> {
       return heads
     },
     page: (stream, after, limit) =>
-      db.query<StoredEvent>('select seq, type, data from saga.stream_event where stream = $1 and seq > $2 order by seq limit $3', [
-        stream,
-        after,
-        limit,
-      ]),
+      db.query<StoredEvent>(
+        'select seq, type, data from saga.stream_event where stream = $1 and seq > $2 order by seq limit $3',
+        [stream, after, limit],
+      ),
   }
 }

@@ -43,7 +43,7 @@ const START = Date.UTC(2000, 0, 1)
 
 /**
  * A saga's rules as sentences, without a database or a clock: the saga that these events have made (its `starts` first, then what its
- * participants said), what comes next, and what that must lead to. A millisecond passes with each; `'deadline'` moves to the deadline.
+ * participants said), what comes next, and what that must lead to. A millisecond passes with each; `'deadline'` is the moment of the deadline.
  * Throws SAGA_DEFINITION for events that are not this saga's.
  *
  * ```ts

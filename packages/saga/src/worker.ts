@@ -14,6 +14,8 @@ import { createSagas, type SagaHooks, type Sagas, type SagaVersion } from './sag
 import type { Transport } from './transport.ts'
 
 const INBOX_DAYS = 14
+/** How long a saga that has ended can be looked at; its stream must be served for 7 days. */
+const SAGA_DAYS = 30
 const MAINTENANCE_MS = 3_600_000
 
 /** Everything that a service needs to take part: migrations, relay, consumer, its sagas with their deadlines, retention. */
@@ -55,6 +57,7 @@ export function createWorker(options: {
     async turn() {
       await bell.wait(MAINTENANCE_MS)
       await ensureDays(db, 'saga.inbox', INBOX_DAYS)
+      await sagas.purge(SAGA_DAYS)
     },
   })
   const unlisten = hub && transport.onHint((text) => hear(hub, text))

@@ -108,11 +108,38 @@ test('two instances that both believe to own a lane: one commits, the other is f
   })
   gate.open()
   await until('fenced', () => two.errors.some((error) => error instanceof SagaError && error.code === 'SAGA_FENCED'))
+  // Without the other, too.
+  await one.consumer.stop()
   await transport.publish(changes('fern', 4, 20))
   await heardAll(db, 20)
   await readUpTo(db, 20)
   assert.deepEqual(await heardOf(db), spelled('fern', ...range(1, 20)))
   assert.equal(one.consumer.stats().parked + two.consumer.stats().parked, 0)
+})
+
+test('a commit whose answer is lost counts, and is not repeated', async (t) => {
+  const { db, transport, start } = await setUp(t)
+  let lost = 0
+  const losing: Database = {
+    ...db,
+    async lease() {
+      const leased = await db.lease()
+      return {
+        ...leased,
+        async commit() {
+          await leased.commit()
+          if (lost++ < 2) throw Object.assign(new Error('the answer was lost'), { code: 'ECONNRESET' })
+        },
+      }
+    },
+  }
+  await transport.publish(changes('fern', 1, 4))
+  const { consumer } = await start({ db: losing, batch: 2 })
+  await readUpTo(db, 4)
+  await transport.publish(changes('fern', 5, 5))
+  await readUpTo(db, 5)
+  assert.deepEqual(await heardOf(db), spelled('fern', ...range(1, 5)))
+  assert.deepEqual([consumer.stats().repeated, consumer.stats().failed], [0, 2])
 })
 
 test('a position that another instance has moved on is never moved back', async (t) => {
@@ -237,18 +264,18 @@ for (const [name, statement] of [
 ] as const)
   test(`${name} repeats the batch, and never parks`, async (t) => {
     const { db, transport, start } = await setUp(t)
-    let left = 3
+    let left = 5
     const { consumer } = await start({
       behave: async (event, tx) => {
         if (event.data.version === 2 && left-- > 0) await tx.query(statement)
       },
     })
-    await transport.publish(changes('fern', 1, 3))
-    await heardAll(db, 3)
-    await until('saved', async () => (await savedOf(db)) === 3)
-    assert.deepEqual(await heardOf(db), spelled('fern', 1, 2, 3))
-    const tries = await db.query<{ tries: number }>('select max(tries) as tries from heard')
-    assert.deepEqual(tries, [{ tries: 4 }])
+    await transport.publish(changes('fern', 1, 2))
+    await heardAll(db, 2)
+    await readUpTo(db, 2)
+    assert.deepEqual(await heardOf(db), spelled('fern', 1, 2))
+    const tries = await db.query<{ tries: number }>('select tries from heard')
+    assert.deepEqual(tries, [{ tries: 6 }, { tries: 6 }])
     assert.equal(consumer.stats().parked, 0)
     assert.deepEqual(await listParked(db), [])
   })

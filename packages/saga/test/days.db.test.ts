@@ -97,7 +97,15 @@ test('any number may do it at once, while others write', async (t) => {
   await db.query(`drop table diary.entry_${now}, diary.entry_${now + 1}`)
   let id = 0
   const write100 = async (): Promise<void> => {
-    for (let i = 0; i < 50; i++) for (const day of [now, now + 1]) await write(db, day, ++id)
+    for (let i = 0; i < 50; i++)
+      for (const day of [now, now + 1]) {
+        const next = ++id
+        // On its way into the default partition while its own was attached: it is refused, and written again.
+        await write(db, day, next).catch((error: { code?: string }) => {
+          assert.equal(error.code, '23514')
+          return write(db, day, next)
+        })
+      }
   }
   await Promise.all([write100(), write100(), ...Array.from({ length: 6 }, () => ensureDays(db, 'diary.entry', KEPT))])
   // Who could not have the table at once has left it to the next call.
@@ -123,6 +131,21 @@ test('a table that others hold (a backup) is left to the next call, and keeps no
   await backup.close()
   await ensureDays(db, 'diary.entry', KEPT)
   assert.deepEqual(await daysOf(db), range(now - KEPT, now + AHEAD))
+})
+
+test('a day is added while others are in the middle of writing and reading', async (t) => {
+  const db = await setUp(t)
+  const now = today()
+  await ensureDays(db, 'diary.entry', KEPT)
+  await db.query(`drop table diary.entry_${now + AHEAD}`)
+  const writer = await db.connect()
+  await writer.query('begin')
+  await writer.query('insert into diary.entry values ($1, 1)', [now])
+  await writer.query('select * from diary.entry where day = $1', [now])
+  await ensureDays(db, 'diary.entry', KEPT)
+  assert.deepEqual(await daysOf(db), range(now - KEPT, now + AHEAD))
+  await writer.query('commit')
+  await writer.close()
 })
 
 test('any other error comes out', async (t) => {

@@ -12,7 +12,9 @@ import { until } from './until.ts'
 
 const NOTHING = { open: 0, catching: 0, lagging: 0, streams: 0, owners: 0, queued: 0, reading: 0 }
 const leavesNothing = (hub: Hub): Promise<unknown> =>
-  until('nothing is left', () => Object.entries(NOTHING).every(([key, count]) => hub.stats()[key as keyof typeof NOTHING] === count))
+  until('nothing is left', () =>
+    Object.entries(NOTHING).every(([key, count]) => hub.stats()[key as keyof typeof NOTHING] === count),
+  )
 
 /** What is written to an answer from now on, with the seconds that `pass` has let go by. */
 function watch(t: TestContext, res: ServerResponse, pass: (seconds: number) => void) {
@@ -39,8 +41,20 @@ test('a silent stream gets something every 15 s, and a heartbeat every 30 s', as
   const heartbeats = written.filter(({ text }) => text === 'event: hb\ndata: {}\n\n')
   const comments = written.filter(({ text }) => text.startsWith(':'))
   assert.equal(heartbeats.length + comments.length, written.length)
-  assert.ok(widestGap(written.map(({ second }) => second), 300) <= 16, JSON.stringify(written))
-  assert.ok(widestGap(heartbeats.map(({ second }) => second), 300) <= 31, JSON.stringify(heartbeats))
+  assert.ok(
+    widestGap(
+      written.map(({ second }) => second),
+      300,
+    ) <= 16,
+    JSON.stringify(written),
+  )
+  assert.ok(
+    widestGap(
+      heartbeats.map(({ second }) => second),
+      300,
+    ) <= 31,
+    JSON.stringify(heartbeats),
+  )
   assert.ok(written.length <= 21, 'no more than that')
   await stream.until('the heartbeats', ({ events }) => events.length === heartbeats.length)
   assert.ok(stream.events.every(({ id }) => id === undefined))
@@ -198,7 +212,12 @@ test('a hub that stops waits for the reads under way', async (t) => {
 })
 
 test('a client that leaves, whenever it does, leaves nothing', async (t) => {
-  const phases = { 'before it is known who it is': 'auth', 'while the heads are read': 'heads', 'while a page is read': 'page', live: '' }
+  const phases = {
+    'before it is known who it is': 'auth',
+    'while the heads are read': 'heads',
+    'while a page is read': 'page',
+    live: '',
+  }
   for (const [when, part] of Object.entries(phases)) {
     await t.test(when, async (t) => {
       t.mock.timers.enable({ apis: ['setInterval'] })
@@ -213,9 +232,11 @@ test('a client that leaves, whenever it does, leaves nothing', async (t) => {
         return at === part ? held.promise : undefined
       }
       source.before = hold
-      const server = await serve(t, async (req, res) => {
-        await hold('auth')
-        opening(hub, source)(req, res)
+      const openNow = opening(hub, source)
+      const server = await serve(t, (req, res) => {
+        const held = hold('auth')
+        if (held) void held.then(() => openNow(req, res))
+        else openNow(req, res)
       })
       const client = server.connect('/a?owner=me', 'last-event-id: e0-0\r\n')
       if (part) await until(part, () => reached === part)
@@ -314,6 +335,12 @@ test('what is stored nowhere goes to the live streams only', async (t) => {
   hub.send('a', 'typing', { userId: 'y' })
   await behind.until('typing', ({ events }) => events.length === 2)
   await early.until('typing', ({ events }) => events.length === 2)
-  assert.deepEqual(behind.events.map(({ data }) => data), ['{"n":1}', '{"userId":"y"}'])
-  assert.deepEqual(early.events.map(({ data }) => data), ['{"userId":"x"}', '{"userId":"y"}'])
+  assert.deepEqual(
+    behind.events.map(({ data }) => data),
+    ['{"n":1}', '{"userId":"y"}'],
+  )
+  assert.deepEqual(
+    early.events.map(({ data }) => data),
+    ['{"userId":"x"}', '{"userId":"y"}'],
+  )
 })

@@ -39,7 +39,7 @@ test('a client that never reads costs little, holds up nobody, and is closed aft
   const { server, source, hub, publish, pass, live } = await setUp(t)
   const healthy = await server.open('/a')
   await live()
-  await server.connect('/a', 'last-event-id: e0-0\r\n').pause()
+  server.connect('/a', 'last-event-id: e0-0\r\n').pause()
   await until('it lags', () => hub.stats().lagging === 1)
   const res = server.responses[1]!
   const queued = res.writableLength
@@ -72,7 +72,10 @@ test('a client that stops reading for a while gets all of it, once, in order', a
   publish('a', 3)
   const last = `id: e0-${BACKLOG + 103}\n`
   await until('the last event', () => text.endsWith('\n\n') && text.includes(last))
-  assert.deepEqual(seqsIn(text).filter((seq) => seq > 0), range(1, BACKLOG + 103))
+  assert.deepEqual(
+    seqsIn(text).filter((seq) => seq > 0),
+    range(1, BACKLOG + 103),
+  )
   assert.ok(source.read < 3 * BACKLOG, 'what it does not take is not read again and again')
   // Had it not drained, it would be gone.
   pass(20)

@@ -1,31 +1,56 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
-import test, { type TestContext } from 'node:test'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import test, { after, type TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { EventStream } from '../../../test/support/client.ts'
 import { clusterUrl, testDatabase } from '../../../test/support/postgres.ts'
 import type { ClientOrder, ClientReply } from '../../../test/support/sse-clients.ts'
 import { createSseReader, type ServerEvent } from '../../../test/support/sse.ts'
-import { appendToStreams, createDatabase, createHub, createStreamSource, type Database, migrate, type StreamedEvent, transaction } from '../src/index.ts'
+import {
+  appendToStreams,
+  createDatabase,
+  createHub,
+  createStreamSource,
+  type Database,
+  migrate,
+  type StreamedEvent,
+  type StreamSource,
+  transaction,
+} from '../src/index.ts'
 import { opening, range, seqsOf, serve } from './stream-server.ts'
 import { until } from './until.ts'
 
-const prepare = (db: Database): Promise<void> => migrate(db, { schema: 'saga', directory: new URL('../sql/service/', import.meta.url) })
-const database = (t: TestContext) => testDatabase(t, { migrate: prepare, template: 'streams' })
+const streams = {
+  template: 'streams',
+  migrate: (db: Database) => migrate(db, { schema: 'saga', directory: new URL('../sql/service/', import.meta.url) }),
+}
+const db = await testDatabase({ after }, streams)
+const source = await createStreamSource(db)
 
-/** A hub on the streams of a database, behind a server; without a cursor a client gets all. */
-async function startHub(t: TestContext, db: Database) {
+/** A hub on a source, behind a server; without a cursor a client gets all. */
+async function startHub(t: TestContext, from: StreamSource = source) {
   const hub = createHub({ onError: (error) => assert.fail(error) })
-  const server = await serve(t, opening(hub, await createStreamSource(db), { from: 'first' }))
+  const server = await serve(t, opening(hub, from, { from: 'first' }))
   t.after(() => hub.stop(0))
-  return { hub, server }
+  /** A wake-up for each event, as it should be. */
+  const wake = (events: readonly StreamedEvent[]): void => {
+    for (const { stream, event } of events) hub.wake(stream, event.seq, event)
+  }
+  return { hub, server, wake }
 }
 
-const publish = (db: Database, streams: readonly string[], wake: (events: readonly StreamedEvent[]) => void): Promise<unknown> =>
-  transaction(db, async (tx) => {
-    const events = await appendToStreams(tx, streams.map((stream) => ({ stream, type: 'note', data: { text: `안녕 ${stream}` } })))
+type Wake = (events: readonly StreamedEvent[]) => void
+
+/** One event for each stream, in one transaction, with its wake-up after the commit. */
+const publish = (to: Database, names: readonly string[], wake: Wake): Promise<void> =>
+  transaction(to, async (tx) => {
+    const events = await appendToStreams(
+      tx,
+      names.map((stream) => ({ stream, type: 'note', data: { text: '안녕' } })),
+    )
     tx.afterCommit(() => wake(events))
   })
 
@@ -39,51 +64,51 @@ const CLIENTS = 3
  * `settle` deliver what wake-ups are still under way. Every client must have got the rest, each event once, in order.
  */
 async function openAtEveryCursor(
-  db: Database,
-  { hub, server }: Awaited<ReturnType<typeof startHub>>,
-  wake: (events: readonly StreamedEvent[]) => void,
-  settle: () => Promise<void> = async () => {},
+  { server, wake: faultless }: Awaited<ReturnType<typeof startHub>>,
+  { wake, settle = async () => {} }: { wake: Wake; settle?: () => Promise<void> },
 ): Promise<void> {
-  const epoch = (await createStreamSource(db)).epoch
-  const opened: { from: number; stream: Promise<EventStream> }[] = []
-  const publishAll = async (name: string): Promise<void> => {
+  const run = randomUUID()
+  const names = range(1, STREAMS).map((n) => `${run}-${n}`)
+  const clients: { from: number; opened: Promise<EventStream> }[] = []
+  const follow = async (name: string): Promise<void> => {
     const plan = range(0, EVENTS).flatMap((from) =>
       range(1, CLIENTS).map(() => ({ from, moment: from + Math.floor(Math.random() * (EVENTS - from)) })),
     )
     for (const seq of range(0, EVENTS)) {
       if (seq > 0) await publish(db, [name], wake)
       for (const { from } of plan.filter(({ moment }) => moment === seq))
-        opened.push({ from, stream: server.open(`/${name}`, from === 0 ? undefined : `${epoch}-${from}`) })
+        clients.push({ from, opened: server.open(`/${name}`, from === 0 ? undefined : `${source.epoch}-${from}`) })
     }
   }
-  await Promise.all(range(1, STREAMS).map((n) => publishAll(`s${n}`)))
+  await Promise.all(names.map(follow))
   await settle()
-  assert.equal(opened.length, STREAMS * (EVENTS + 1) * CLIENTS)
-  for (const { from, stream } of opened) await (await stream).until(`all from ${from}`, (each) => seqsOf(each).length >= EVENTS - from)
-  // Once more to all, so that what came twice has come by now.
-  await Promise.all(range(1, STREAMS).map((n) => publish(db, [`s${n}`], (events) => events.forEach(({ stream, event }) => hub.wake(stream, event.seq, event)))))
-  for (const { from, stream } of opened) {
-    const each = await stream
-    await each.until('the last', () => seqsOf(each).at(-1) === EVENTS + 1)
-    assert.deepEqual(seqsOf(each), range(from + 1, EVENTS + 1))
+  assert.equal(clients.length, STREAMS * (EVENTS + 1) * CLIENTS)
+  for (const { from, opened } of clients) {
+    const stream = await opened
+    await stream.until(`all from ${from}`, () => seqsOf(stream).length >= EVENTS - from)
+  }
+  // Once more to all: what came twice has come by then.
+  await publish(db, names, faultless)
+  for (const { from, opened } of clients) {
+    const stream = await opened
+    await stream.until('the last', () => seqsOf(stream).at(-1) === EVENTS + 1)
+    assert.deepEqual(seqsOf(stream), range(from + 1, EVENTS + 1))
   }
 }
 
 test('at every cursor, opened while events are published, a client gets the rest, each once, in order', async (t) => {
   // The hub's clock does not run: what a wake-up has missed would stay missing.
   t.mock.timers.enable({ apis: ['setInterval'] })
-  const db = await database(t)
-  const world = await startHub(t, db)
-  await openAtEveryCursor(db, world, (events) => events.forEach(({ stream, event }) => world.hub.wake(stream, event.seq, event)))
+  const world = await startHub(t)
+  await openAtEveryCursor(world, { wake: world.wake })
 })
 
 test('the same when wake-ups are lost, doubled, late, without the event and in any order', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() })
-  const db = await database(t)
-  const world = await startHub(t, db)
+  const world = await startHub(t)
   const bus: StreamedEvent[] = []
   let lost = 0
-  const wake = (events: readonly StreamedEvent[]): void => {
+  const wake: Wake = (events) => {
     for (const event of events) {
       const copies = Math.floor(Math.random() * 3)
       if (copies === 0) lost++
@@ -92,40 +117,54 @@ test('the same when wake-ups are lost, doubled, late, without the event and in a
     for (const { stream, event } of bus.splice(0, Math.floor(Math.random() * 4)))
       world.hub.wake(stream, event.seq, Math.random() < 0.5 ? event : undefined)
   }
-  await openAtEveryCursor(db, world, wake, async () => {
-    await until('all opened', () => world.hub.stats().open === STREAMS * (EVENTS + 1) * CLIENTS && world.hub.stats().catching === 0)
-    for (let i = 0; i < 5; i++) t.mock.timers.tick(1000)
+  await openAtEveryCursor(world, {
+    wake,
+    async settle() {
+      const { hub } = world
+      await until(
+        'all are open',
+        () => hub.stats().open === STREAMS * (EVENTS + 1) * CLIENTS && hub.stats().catching === 0,
+      )
+      for (let i = 0; i < 5; i++) t.mock.timers.tick(1000)
+    },
   })
-  assert.ok(lost > 50)
+  assert.ok(lost > STREAMS)
 })
 
 test('cut off at any byte, a client goes on at another hub, and has each event once', async (t) => {
-  const db = await database(t)
-  await publish(db, ['a', 'a', 'a'], () => {})
-  const one = await startHub(t, db)
-  const two = await startHub(t, db)
-  const whole = await receive(one.server.connect('/a'), (text) => text.split('\n\n').length > 4)
-  const head = whole.indexOf('\r\n\r\n') + 4
+  const name = randomUUID()
+  for (let i = 0; i < 3; i++) await publish(db, [name], () => {})
+  const one = await startHub(t)
+  const two = await startHub(t)
+  const open = (port: number, id?: string): Socket => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(
+      `GET /${name} HTTP/1.1\r\nhost: localhost\r\n${id === undefined ? '' : `last-event-id: ${id}\r\n`}\r\n`,
+    )
+    return socket
+  }
+  const whole = await receive(open(one.server.port), (events) => events.length === 3)
+  const body = whole.indexOf('\r\n\r\n') + 4
+  const cutAt = async (bytes: number): Promise<void> => {
+    const first = eventsIn(await receive(open(await relayOf(t, one.server.port, bytes))))
+    const missing = 3 - first.length
+    const rest = eventsIn(await receive(open(two.server.port, first.at(-1)?.id), (events) => events.length === missing))
+    assert.deepEqual([...first, ...rest], eventsIn(whole), `cut after ${bytes} bytes`)
+  }
   await Promise.all(
-    range(0, 7).map(async (worker) => {
-      for (let bytes = head + worker; bytes <= whole.length; bytes += 8) {
-        const relay = await cutAfter(t, one.server.port, bytes)
-        const first = eventsIn(await receive(relay))
-        const id = first.at(-1)?.id
-        const rest = eventsIn(await receive(two.server.connect('/a', id === undefined ? '' : `last-event-id: ${id}\r\n`), (text) => text.includes('-3\n') && text.endsWith('\n\n') || id?.endsWith('-3') === true))
-        assert.deepEqual([...first, ...rest].map((event) => [event.id?.split('-')[1], event.data]), ['1', '2', '3'].map((seq) => [seq, '{"text":"안녕 a"}']), `cut after ${bytes} bytes`)
-      }
+    range(0, 3).map(async (offset) => {
+      for (let bytes = body + offset; bytes <= whole.length; bytes += 4) await cutAt(bytes)
     }),
   )
   await until('nothing is left', () => one.hub.stats().open + two.hub.stats().open === 0)
 })
 
-/** What a socket receives until it is closed, or closed here because `enough`. */
-async function receive(socket: Socket, enough: (text: string) => boolean = () => false): Promise<Buffer> {
+/** What a socket receives until it is closed, or closed here with `enough` events and the head. */
+async function receive(socket: Socket, enough: (events: ServerEvent[]) => boolean = () => false): Promise<Buffer> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk)
-    if (enough(Buffer.concat(chunks).toString())) socket.destroy()
+    if (enough(eventsIn(Buffer.concat(chunks)))) socket.destroy()
   })
   await once(socket, 'close')
   return Buffer.concat(chunks)
@@ -133,16 +172,17 @@ async function receive(socket: Socket, enough: (text: string) => boolean = () =>
 
 function eventsIn(answer: Buffer): ServerEvent[] {
   const events: ServerEvent[] = []
-  createSseReader({ onEvent: (event) => events.push(event) })(answer.subarray(answer.indexOf('\r\n\r\n') + 4).toString())
+  createSseReader({ onEvent: (event) => events.push(event) })(
+    answer.subarray(answer.indexOf('\r\n\r\n') + 4).toString(),
+  )
   return events
 }
 
-/** A connection to a stream that is cut after so many bytes of the answer. */
-async function cutAfter(t: TestContext, port: number, bytes: number): Promise<Socket> {
+/** The port of a relay that ends its connection after so many bytes from `port`. */
+async function relayOf(t: TestContext, port: number, bytes: number): Promise<number> {
   const relay = createServer((near) => {
     const far = connect(port, '127.0.0.1')
     near.on('data', (chunk) => far.write(chunk))
-    near.on('error', () => {})
     let left = bytes
     far.on('data', (chunk: Buffer) => {
       near.write(chunk.subarray(0, left))
@@ -153,72 +193,60 @@ async function cutAfter(t: TestContext, port: number, bytes: number): Promise<So
       relay.close()
     })
   })
-  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
   t.after(() => void relay.close())
-  const socket = connect((relay.address() as { port: number }).port, '127.0.0.1')
-  socket.write('GET /a HTTP/1.1\r\nhost: localhost\r\n\r\n')
-  return socket
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
+  return (relay.address() as AddressInfo).port
 }
 
 test('5,000 open streams need no more database connections than one', async (t) => {
   const count = 5_000
-  const T0 = performance.now(); const lap = (w: string) => console.log(w, (performance.now() - T0).toFixed(0))
-  const db = await database(t)
-  const { hub, server } = await startHub(t, db)
+  const five = await testDatabase(t, streams)
+  const { hub, server, wake } = await startHub(t, await createStreamSource(five))
   const publishToAll = async (): Promise<void> => {
-    for (let i = 0; i < count; i += 500)
-      await publish(db, range(i, i + 499).map(String), (events) => events.forEach(({ stream, event }) => hub.wake(stream, event.seq, event)))
+    for (let i = 0; i < count; i += 500) await publish(five, range(i, i + 499).map(String), wake)
   }
-  await publishToAll()
-  lap('pub')
-  const before = await latencies(db)
-
-  lap('lat')
-  const connections = await countConnections(t, db)
+  const before = await medianOfQueries(five, 200)
+  const mostConnections = await countConnections(t, five)
   const clients = fork(new URL('../../../test/support/sse-clients.ts', import.meta.url))
   t.after(() => clients.disconnect())
   const ask = async (order: ClientOrder): Promise<ClientReply> => {
     clients.send(order)
-    return ((await once(clients, 'message')) as [ClientReply])[0]
+    const [reply] = (await once(clients, 'message')) as [ClientReply]
+    return reply
   }
+
   await ask({ do: 'open', port: server.port, count, shared: false })
-  lap('open')
-  await ask({ do: 'await', seq: 1 })
   await until('all are live', () => hub.stats().open === count && hub.stats().catching === 0)
+  const { total, idle, waiting } = five.stats()
+  assert.deepEqual([idle, waiting], [total, 0], 'no connection is held')
+  const during = await medianOfQueries(five, 200)
+  assert.ok(during < 3 * before + 20, `a query took ${before.toFixed(2)} ms before, then ${during.toFixed(2)} ms`)
 
-  lap('live')
-  const { total, idle, waiting } = db.stats()
-  assert.deepEqual([idle, waiting], [total, 0], 'none is held')
-  const during = await latencies(db)
-  assert.ok(during < 3 * before + 5, `${before.toFixed(2)} ms before, ${during.toFixed(2)} ms with ${count} streams`)
-
-  lap('lat')
-  const live = ask({ do: 'await', seq: 2 })
+  const live = ask({ do: 'await', seq: 1 })
   await publishToAll()
-  assert.deepEqual(await live, { done: 'await', received: 2 * count, lost: 0, doubled: 0 })
+  assert.deepEqual(await live, { done: 'await', received: count, lost: 0, doubled: 0 })
 
-  lap('2')
   await ask({ do: 'drop' })
   await until('all have left', () => hub.stats().open === 0)
   await publishToAll()
-  lap('pub3')
-  const storm = ask({ do: 'open', port: server.port, count, shared: false })
-  const amid = await latencies(db, 50)
-  await storm
-  assert.deepEqual(await ask({ do: 'await', seq: 3 }), { done: 'await', received: 3 * count, lost: 0, doubled: 0 })
-  lap('storm')
-  t.diagnostic(`a query took ${before.toFixed(2)} ms before, ${during.toFixed(2)} ms with all open, ${amid.toFixed(2)} ms while all came back`)
+  const back = ask({ do: 'open', port: server.port, count, shared: false })
+  const amid = await medianOfQueries(five, 50)
+  await back
+  assert.deepEqual(await ask({ do: 'await', seq: 2 }), { done: 'await', received: 2 * count, lost: 0, doubled: 0 })
+  t.diagnostic(
+    `a query took ${before.toFixed(2)} ms before, ${during.toFixed(2)} ms then, ${amid.toFixed(2)} ms while all came back`,
+  )
 
   await ask({ do: 'drop' })
   await until('nothing is left', () => {
     const { written: _, ...counts } = hub.stats()
-    return Object.values(counts).every((value) => value === 0)
+    return Object.values(counts).every((left) => left === 0)
   })
-  assert.ok((await connections()) <= 5)
+  assert.ok((await mostConnections()) <= 5)
 })
 
-/** The median time of an ordinary query in milliseconds. */
-async function latencies(db: Database, count = 200): Promise<number> {
+/** In milliseconds, of so many ordinary queries, one after the other. */
+async function medianOfQueries(db: Database, count: number): Promise<number> {
   const times: number[] = []
   for (let i = 0; i < count; i++) {
     const from = performance.now()
@@ -228,18 +256,17 @@ async function latencies(db: Database, count = 200): Promise<number> {
   return times.toSorted((a, b) => a - b)[count >> 1]!
 }
 
-/** Counts the connections to a database until asked for the most there have been. */
+/** Counts the connections to a database from now on; the returned function ends that and tells the most there have been. */
 async function countConnections(t: TestContext, db: Database): Promise<() => Promise<number>> {
-  const [{ name } = { name: '' }] = await db.query<{ name: string }>('select current_database() as name')
+  const [row] = await db.query<{ name: string }>('select current_database() as name')
   const admin = createDatabase({ connectionString: clusterUrl(), max: 1 })
   t.after(() => admin.close())
   let isOver = false
   const counting = (async () => {
     let most = 0
-    while (!isOver) {
-      const rows = await admin.query('select from pg_stat_activity where datname = $1', [name])
-      most = Math.max(most, rows.length)
-      await pause(20)
+    for (; !isOver; await pause(20)) {
+      const found = await admin.query('select from pg_stat_activity where datname = $1', [row!.name])
+      most = Math.max(most, found.length)
     }
     return most
   })()

@@ -10,7 +10,9 @@ import { until } from './until.ts'
 const setUp = (t: TestContext, options: Partial<OpenOptions> = {}) => setUpHub(t, { open: options })
 
 const gets = (stream: EventStream, seqs: readonly number[]): Promise<unknown> =>
-  stream.until(`${seqs.length} events`, () => seqsOf(stream).length >= seqs.length).then(() => assert.deepEqual(seqsOf(stream), seqs))
+  stream
+    .until(`${seqs.length} events`, () => seqsOf(stream).length >= seqs.length)
+    .then(() => assert.deepEqual(seqsOf(stream), seqs))
 
 test('the head and the first bytes come at once', async (t) => {
   const { server, source } = await setUp(t, { headers: { location: '/api/sagas/1' } })
@@ -90,6 +92,19 @@ test('who is up to date is not read for', async (t) => {
   assert.deepEqual(source.asked, ['heads a'])
 })
 
+test('a crowd that comes back is placed in few questions', async (t) => {
+  const { server, source, publish, live } = await setUp(t)
+  for (const n of range(1, 60)) publish(`${n}`, n)
+  const held = Promise.withResolvers<void>()
+  source.before = () => held.promise
+  const streams = await Promise.all(range(1, 60).map((n) => server.open(`/${n}`, 'e0-0')))
+  held.resolve()
+  await live(60)
+  for (const [i, stream] of streams.entries()) await gets(stream, range(1, i + 1))
+  const questions = source.asked.filter((asked) => asked.startsWith('heads'))
+  assert.ok(questions.length <= 9, questions.join('\n'))
+})
+
 test('what is committed while a client catches up is neither lost nor doubled', async (t) => {
   const { server, source, publish } = await setUp(t)
   publish('a', 2)
@@ -149,7 +164,13 @@ test('streams do not hear of each other', async (t) => {
 
 test('an id that cannot be served is answered with a reset, and the stream goes on from there', async (t) => {
   const { server, source, publish, live } = await setUp(t)
-  const bad = { 'another epoch': 'e1-8', 'too old': 'e0-3', oldest: 'e0-0', 'from the future': 'e0-9', far: `e0-${'9'.repeat(16)}` }
+  const bad = {
+    'another epoch': 'e1-8',
+    'too old': 'e0-3',
+    oldest: 'e0-0',
+    'from the future': 'e0-9',
+    far: `e0-${'9'.repeat(16)}`,
+  }
   for (const [why, id] of Object.entries(bad)) {
     publish(why, 8)
     source.trim(why, 5)
@@ -176,14 +197,23 @@ test('after the epoch has changed, ids carry the new one and the old ones are re
   await live()
   publish('a')
   await after.until('two events', ({ events }) => events.length === 2)
-  assert.deepEqual(after.events.map(({ event, id }) => [event, id]), [['reset', 'e1-2'], ['note', 'e1-3']])
+  assert.deepEqual(
+    after.events.map(({ event, id }) => [event, id]),
+    [
+      ['reset', 'e1-2'],
+      ['note', 'e1-3'],
+    ],
+  )
 })
 
 test('what is just old enough, or just new enough, is served', async (t) => {
   const { server, source, publish, live } = await setUp(t)
   publish('a', 8)
   source.trim('a', 5)
-  for (const [id, seqs] of [['e0-4', [5, 6, 7, 8]], ['e0-8', []]] as const) {
+  for (const [id, seqs] of [
+    ['e0-4', [5, 6, 7, 8]],
+    ['e0-8', []],
+  ] as const) {
     const stream = await server.open('/a', id)
     await live()
     await gets(stream, seqs)
@@ -220,14 +250,21 @@ test('a stream that has ended is ended after its last event', async (t) => {
   hub.wake('a', 2, source.append('a', { last: true }))
   await early.ended()
   assert.deepEqual(seqsOf(early), [1, 2])
-  for (const [id, seqs] of [[undefined, [1, 2]], ['e0-1', [2]], ['e0-2', []]] as const) {
+  for (const [id, seqs] of [
+    [undefined, [1, 2]],
+    ['e0-1', [2]],
+    ['e0-2', []],
+  ] as const) {
     const late = await server.open('/a', id)
     await late.ended()
     assert.deepEqual(seqsOf(late), seqs)
   }
   const lost = await server.open('/a', 'e0-7')
   await lost.ended()
-  assert.deepEqual(lost.events.map(({ event, id }) => [event, id]), [['reset', 'e0-2']])
+  assert.deepEqual(
+    lost.events.map(({ event, id }) => [event, id]),
+    [['reset', 'e0-2']],
+  )
 })
 
 test('a stream that does not exist ends at once and tells nothing', async (t) => {
@@ -253,7 +290,12 @@ test('what is known is written without a look at the store', async (t) => {
 })
 
 test('what is known may be all there is', async (t) => {
-  const { server, hub } = await setUp(t, { known: [{ seq: 1, type: 'saga', data: '{}' }, { seq: 2, type: 'saga', data: '{}', last: true }] })
+  const { server, hub } = await setUp(t, {
+    known: [
+      { seq: 1, type: 'saga', data: '{}' },
+      { seq: 2, type: 'saga', data: '{}', last: true },
+    ],
+  })
   const stream = await server.open('/a')
   await stream.ended()
   assert.deepEqual(seqsOf(stream), [1, 2])

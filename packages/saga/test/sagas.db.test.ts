@@ -412,6 +412,57 @@ test('the stream of a saga is its versions, from its first to its last', async (
   )
 })
 
+suite('what is over', () => {
+  const known = async (db: Database): Promise<[string[], string[]]> => [
+    (await db.query<{ id: string }>('select id from saga.saga order by id')).map(({ id }) => id),
+    (await db.query<{ id: string }>('select distinct saga_id as id from saga.saga_event order by id')).map(
+      ({ id }) => id,
+    ),
+  ]
+
+  test('is forgotten with the transaction that forgets it, all of it, and nothing else', async (t) => {
+    const db = await testDatabase(t, empty)
+    const { start, sagas, hear } = await createService(db)
+    const [one, two, other] = (await start([{}, {}, {}])) as [SagaView, SagaView, SagaView]
+    await hear(...[one, two, other].map((saga) => answer(saga, memberAdded(user))))
+    const all = [one.id, two.id, other.id].toSorted()
+    const left = transaction(db, async (tx) => {
+      sagas.forget(tx, [one.id])
+      throw new Error('changed its mind')
+    })
+    await assert.rejects(left, /changed its mind/)
+    assert.deepEqual(await known(db), [all, all])
+    await transaction(db, async (tx) => sagas.forget(tx, [one.id, two.id]))
+    assert.deepEqual(await known(db), [[other.id], [other.id]])
+    await hear(answer(one, walletOpened(user)))
+    assert.deepEqual(await known(db), [[other.id], [other.id]])
+  })
+
+  test('is dropped after some days, however much it is; what still goes on is not', async (t) => {
+    const db = await testDatabase(t, empty)
+    const { start, sagas, hear, clock } = await createService(db)
+    const DAY_MS = 86_400_000
+    const deadlineMs = 100 * DAY_MS
+    const [running] = (await start([{ deadlineMs }])) as [SagaView]
+    const old = await start(Array.from({ length: 1_101 }, () => ({ deadlineMs })))
+    const late = old.pop()!
+    const done = (saga: SagaView) => [answer(saga, memberAdded(user)), answer(saga, walletOpened(user))]
+    await hear(...old.flatMap(done))
+    clock.now = NOW + 2 * DAY_MS
+    await hear(...done(late))
+    const [young] = (await start([{ deadlineMs }])) as [SagaView]
+    await hear(...done(young))
+
+    clock.now = NOW + 10 * DAY_MS + 1
+    await sagas.purge(10)
+    const left = [running.id, late.id, young.id].toSorted()
+    assert.deepEqual(await known(db), [left, left])
+    clock.now = NOW + 12 * DAY_MS + 1
+    await sagas.purge(10)
+    assert.deepEqual(await known(db), [[running.id], [running.id]])
+  })
+})
+
 /** Resolves when a session of that name waits for a row that another one holds. */
 async function waitsForLock({ signal }: TestContext, db: Database, applicationName: string): Promise<void> {
   const blocked = `select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'`

@@ -25,7 +25,9 @@ test('whatever an event says, a reader gets exactly that, wherever the bytes are
       fc.array(fc.record({ seq: fc.nat(), type: field, value: fc.jsonValue() }), { minLength: 1, maxLength: 4 }),
       fc.array(fc.nat(), { maxLength: 6 }),
       (events, cuts) => {
-        const bytes = Buffer.from(events.map(({ seq, type, value }) => frame(`e0-${seq}`, type, JSON.stringify(value))).join(''))
+        const bytes = Buffer.from(
+          events.map(({ seq, type, value }) => frame(`e0-${seq}`, type, JSON.stringify(value))).join(''),
+        )
         assert.deepEqual(
           read(bytes, cuts).events,
           events.map(({ seq, type, value }) => ({ id: `e0-${seq}`, event: type, data: JSON.stringify(value) })),
@@ -56,7 +58,7 @@ test('a comment is no event, and a heartbeat is one without an id', () => {
 
 test('jitter reaches both its bounds and nothing beyond', () => {
   const seen = new Set(Array.from({ length: 1000 }, () => jitter(3, 5)))
-  assert.deepEqual([...seen].toSorted(), [3, 4, 5])
+  assert.deepEqual(seen, new Set([3, 4, 5]))
 })
 
 test('a cursor is read from the id that was sent', () => {
@@ -69,7 +71,31 @@ test('a cursor is read from the id that was sent', () => {
 })
 
 test('a malformed cursor is refused', () => {
-  const bad = ['e0', '-1', 'e0-', 'e0-01', 'e0--1', 'e0-1.5', 'e0-1e3', 'E0-1', 'e_0-1', ' e0-1', 'e0-1 ', 'e0-1, e0-2', 'é0-1']
-  const attacks = ['e0-1\n', 'e0-1\r\nevent: x', 'e0\0-1', '\u0000', `e0-${'1'.repeat(17)}`, `${'a'.repeat(33)}-1`, 'a'.repeat(10_240), '\ud800-1']
-  for (const id of [...bad, ...attacks]) assert.throws(() => parseCursor(id), { code: 'SAGA_CURSOR' }, JSON.stringify(id))
+  const bad = [
+    'e0',
+    '-1',
+    'e0-',
+    'e0-01',
+    'e0--1',
+    'e0-1.5',
+    'e0-1e3',
+    'E0-1',
+    'e_0-1',
+    ' e0-1',
+    'e0-1 ',
+    'e0-1, e0-2',
+    'é0-1',
+  ]
+  const attacks = [
+    'e0-1\n',
+    'e0-1\r\nevent: x',
+    'e0\0-1',
+    '\u0000',
+    `e0-${'1'.repeat(17)}`,
+    `${'a'.repeat(33)}-1`,
+    'a'.repeat(10_240),
+    '\ud800-1',
+  ]
+  for (const id of [...bad, ...attacks])
+    assert.throws(() => parseCursor(id), { code: 'SAGA_CURSOR' }, JSON.stringify(id))
 })

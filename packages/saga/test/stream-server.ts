@@ -2,7 +2,16 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { Client, type EventStream } from '../../../test/support/client.ts'
-import { createHub, type Hub, type HubOptions, type OpenOptions, parseCursor, type StoredEvent, type StreamHead, type StreamSource } from '../src/index.ts'
+import {
+  createHub,
+  type Hub,
+  type HubOptions,
+  type OpenOptions,
+  parseCursor,
+  type StoredEvent,
+  type StreamHead,
+  type StreamSource,
+} from '../src/index.ts'
 import { until } from './until.ts'
 
 /** A server whose requests are answered by `handle`, and what tests need to know of it. Closed after the test. */
@@ -16,7 +25,10 @@ export interface StreamServer {
   connect(path: string, headers?: string): Socket
 }
 
-export async function serve(t: TestContext, handle: (req: IncomingMessage, res: ServerResponse) => void): Promise<StreamServer> {
+export async function serve(
+  t: TestContext,
+  handle: (req: IncomingMessage, res: ServerResponse) => void,
+): Promise<StreamServer> {
   const responses: ServerResponse[] = []
   const server = createServer((req, res) => {
     responses.push(res)
@@ -115,13 +127,17 @@ export const seqsOf = (stream: Pick<EventStream, 'events'>): number[] =>
   stream.events.flatMap(({ id, event }) => (id === undefined || event === 'reset' ? [] : [Number(id.split('-')[1])]))
 
 /** The whole numbers from `from` to `to`. */
-export const range = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i)
+export const range = (from: number, to: number): number[] =>
+  Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i)
 
 /**
  * A hub on a source in memory, behind a server. The clock stands still but for `pass`, so nothing is healed by a look at the heads and
  * nothing ended by a rotation unless a test lets time pass.
  */
-export async function setUpHub(t: TestContext, { open = {}, ...options }: HubOptions & { open?: Partial<OpenOptions> } = {}) {
+export async function setUpHub(
+  t: TestContext,
+  { open = {}, ...options }: HubOptions & { open?: Partial<OpenOptions> } = {},
+) {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() })
   const errors: Error[] = []
   const hub = createHub({ onError: (error) => errors.push(error), ...options })

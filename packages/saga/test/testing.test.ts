@@ -60,7 +60,7 @@ suite('given, when, then', () => {
     )
   })
 
-  test('moves the clock to the deadline, and leaves it there', () => {
+  test('takes the deadline among the events, and as the input', () => {
     given(signUp, started, 'deadline').when(memberAdded(user)).then({ status: 'failed', versions: [] })
     given(signUp, started, memberAdded(user))
       .when('deadline')

@@ -93,6 +93,22 @@ test('an outbox row that cannot be written takes everything with it', async (t) 
   assert.deepEqual(await plants(), [])
 })
 
+test('a commit that fails is no commit', async (t) => {
+  const { admin, db, plants, outbox } = await setUp(t, 1)
+  await admin.query('create table pot (name text references plant deferrable initially deferred)')
+  let hooked = false
+  await assert.rejects(
+    transaction(db, async (tx) => {
+      tx.afterCommit(() => (hooked = true))
+      await insert(tx, 'fern')
+      put(tx, 'fern')
+      await tx.query('insert into pot values ($1)', ['no such plant'])
+    }),
+    { code: '23503' },
+  )
+  assert.deepEqual([await plants(), await outbox(), hooked], [[], [], false])
+})
+
 test('hooks run after the commit, in order; one that throws is told of, and changes nothing', async (t) => {
   const { db, errors, plants } = await setUp(t)
   const seen: string[] = []

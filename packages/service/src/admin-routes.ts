@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { AdminSource, AdminSources, SagaWithOwner } from './admin.ts'
 import { accessTokenOf, requireAdmin } from './auth.ts'
-import { decodeCursor, encodeCursor } from './cursor.ts'
+import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
 import { Problem } from './problem.ts'
 import { SagaStatusSchema, SagaViewSchema } from './saga-view.ts'
 import { isUuid, listOf, ListQuery, nullable, problems, Time } from './schema.ts'
@@ -30,7 +30,9 @@ const ParkedRow = Type.Object({
   since: Time,
   error: Type.String(),
   attempts: Type.Integer(),
-  events: Type.Array(Type.Object({ id: Type.String(), type: Type.String(), time: nullable(Type.String()), data: Type.Unknown() })),
+  events: Type.Array(
+    Type.Object({ id: Type.String(), type: Type.String(), time: nullable(Type.String()), data: Type.Unknown() }),
+  ),
 })
 const LagRow = Type.Object({
   service: Type.String(),
@@ -103,11 +105,15 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ sources: AdminSources }> =
     '/api/admin/parked',
     {
       schema: {
-        summary: 'Keys whose events wait for a person',
-        response: { 200: listOf(ParkedRow), ...problems('unauthenticated', 'forbidden') },
+        summary: 'Keys whose events wait for a person, those that wait longest first',
+        querystring: ListQuery,
+        response: { 200: listOf(ParkedRow), ...problems('unauthenticated', 'forbidden', 'validation_failed') },
       },
     },
-    async (request) => ({ items: (await Promise.all(of(request).map((source) => source.parked()))).flat(), next: null }),
+    async (request) => {
+      const parked = await Promise.all(of(request).map((source) => source.parked()))
+      return pageOf(parked.flat(), request.query, ({ since, service, key }) => `${since} ${service} ${key}`)
+    },
   )
 
   app.post(
@@ -151,10 +157,12 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ sources: AdminSources }> =
     {
       schema: {
         summary: 'How far behind each service is',
-        response: { 200: listOf(LagRow), ...problems('unauthenticated', 'forbidden') },
+        querystring: ListQuery,
+        response: { 200: listOf(LagRow), ...problems('unauthenticated', 'forbidden', 'validation_failed') },
       },
     },
-    async (request) => ({ items: await Promise.all(of(request).map((source) => source.lag())), next: null }),
+    async (request) =>
+      pageOf(await Promise.all(of(request).map((source) => source.lag())), request.query, ({ service }) => service),
   )
 }
 
@@ -171,5 +179,11 @@ function byUrgency(a: SagaWithOwner, b: SagaWithOwner): number {
 function isPlace(value: unknown): value is SagaPlace {
   if (typeof value !== 'object' || value === null) return false
   const { urgent, startedAt, id } = value as Record<string, unknown>
-  return typeof urgent === 'boolean' && typeof startedAt === 'string' && !Number.isNaN(Date.parse(startedAt)) && typeof id === 'string' && isUuid(id)
+  return (
+    typeof urgent === 'boolean' &&
+    typeof startedAt === 'string' &&
+    !Number.isNaN(Date.parse(startedAt)) &&
+    typeof id === 'string' &&
+    isUuid(id)
+  )
 }

@@ -6,7 +6,10 @@ export type Batched<Item, Result> = (item: Item) => Promise<Result>
  * transaction serves many. `run` returns one result for each item, in order; an Error among them rejects that item's call alone. When
  * `run` throws, all calls of the batch reject.
  */
-export function createBatcher<Item, Result>(run: (items: Item[]) => Promise<(Result | Error)[]>, max = 200): Batched<Item, Result> {
+export function createBatcher<Item, Result>(
+  run: (items: Item[]) => Promise<(Result | Error)[]>,
+  max = 200,
+): Batched<Item, Result> {
   type Call = { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }
   const waiting: Call[] = []
   let running = false

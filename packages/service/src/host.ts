@@ -37,9 +37,15 @@ export interface HostParts {
 
 const VERSION = '0.1.0'
 const STREAM_DRAIN_MS = 2_000
+const REQUEST_DRAIN_MS = 5_000
 
 /** `behindGateway`: only a gateway of a private network speaks to this process; it is believed whose request it passes on. */
-export async function createHost({ config, log, behindGateway = false, documents }: {
+export async function createHost({
+  config,
+  log,
+  behindGateway = false,
+  documents,
+}: {
   config: Config
   log: Logger
   behindGateway?: boolean
@@ -48,7 +54,11 @@ export async function createHost({ config, log, behindGateway = false, documents
 }): Promise<Host> {
   const app = await createApp({
     log,
-    info: { title: 'Pando', version: VERSION, description: 'A plant-marketplace community: sagas by events, progress by Server-Sent Events.' },
+    info: {
+      title: 'Pando',
+      version: VERSION,
+      description: 'A plant-marketplace community: sagas by events, progress by Server-Sent Events.',
+    },
     trustProxy: behindGateway ? ['loopback', 'linklocal', 'uniquelocal'] : undefined,
     https: config.publicOrigins?.some((origin) => origin.startsWith('https:')) ?? false,
     ...(documents && { documents }),
@@ -58,7 +68,14 @@ export async function createHost({ config, log, behindGateway = false, documents
   const origins = originPolicy(app.server, config.publicOrigins)
   let draining = false
 
-  async function start({ services, verifier, plugins = [], admin, checks, resources }: HostParts): ReturnType<Host['start']> {
+  async function start({
+    services,
+    verifier,
+    plugins = [],
+    admin,
+    checks,
+    resources,
+  }: HostParts): ReturnType<Host['start']> {
     const stops: (() => Promise<unknown>)[] = [...resources].toReversed()
     const stop = async (): Promise<void> => {
       draining = true
@@ -67,7 +84,8 @@ export async function createHost({ config, log, behindGateway = false, documents
     try {
       await app.register(healthRoutes, { checks, isDraining: () => draining })
       await app.register(async (scope) => {
-        const isLive = async (identity: Identity) => (await Promise.all(services.map((service) => service.isLive(identity)))).every(Boolean)
+        const isLive = async (identity: Identity) =>
+          (await Promise.all(services.map((service) => service.isLive(identity)))).every(Boolean)
         await scope.register(authentication, { verifier, origins, isLive })
         await scope.register(adminRoutes, { sources: admin })
       })
@@ -86,7 +104,7 @@ export async function createHost({ config, log, behindGateway = false, documents
       stops.push(() => metrics.stop())
       if (config.metricsPort === 0 && metrics.url !== undefined) log.info(`the metrics are at ${metrics.url}`)
       // Streams end first: the server waits for every answer that is under way.
-      stops.push(() => Promise.all([hub.stop(STREAM_DRAIN_MS), app.close()]))
+      stops.push(() => Promise.all([hub.stop(STREAM_DRAIN_MS), close(app, log)]))
       const url = await app.listen({ port: config.port, host: config.host })
       return { url: urlOf(config.host, url), metricsUrl: metrics.url, stop }
     } catch (thrown) {
@@ -96,6 +114,15 @@ export async function createHost({ config, log, behindGateway = false, documents
   }
 
   return { app, hub, origins, start }
+}
+
+/** Lets what is under way be answered. Who has not sent all of a request by then, or does not read the answer, is cut off. */
+async function close(app: App, log: Logger): Promise<void> {
+  const timer = setTimeout(() => {
+    log.warn(`connections with requests that were not done within ${REQUEST_DRAIN_MS} ms are cut off`)
+    app.server.closeAllConnections()
+  }, REQUEST_DRAIN_MS)
+  await app.close().finally(() => clearTimeout(timer))
 }
 
 // Fastify answers with the first address it listens on; people know theirs by what they asked for.

@@ -101,7 +101,8 @@ function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): vo
       'internal error',
     )
   // A client that went away also ends here: its broken connection is no news.
-  else if (code === 'unavailable' && cause && !request.socket.destroyed) request.log.warn({ err: cause }, 'unavailable')
+  else if (code === 'unavailable' && cause && !request.socket?.destroyed)
+    request.log.warn({ err: cause }, 'unavailable')
   reply
     .code(status)
     .headers(problem.headers)

@@ -19,8 +19,9 @@ const SECRETS = [
 // Three levels reach `req.headers.authorization`; deeper objects have no business in a log line.
 const paths = SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`])
 
-// Where an error of PostgreSQL quotes the row: `Key (email)=(kim@example.com) already exists.`
-const QUOTED_ROW = ['err.detail', 'err.where']
+// Where an error of PostgreSQL quotes the row: `Key (email)=(kim@example.com) already exists.` And the connection that the pool adds
+// to it, with the statements under way and their values.
+const QUOTED = ['err.detail', 'err.where', 'err.client']
 
 /**
  * A logger of JSON lines that hides credentials and e-mail addresses. Lines go to stderr, because stdout belongs to the
@@ -30,5 +31,5 @@ export function createLog(
   { level, name }: { level: LogLevel; name: string },
   to: DestinationStream = destination({ fd: 2, sync: true }),
 ): Logger {
-  return pino({ level, name, redact: { paths: [...paths, ...QUOTED_ROW], censor: '[redacted]' } }, to)
+  return pino({ level, name, redact: { paths: [...paths, ...QUOTED], censor: '[redacted]' } }, to)
 }

@@ -21,7 +21,11 @@ const DOCS = '/api/docs'
  * Serves the contract of all routes that are registered after this, as `/api/openapi.json` and as a page. A route is part of it when it
  * has a schema without `hide`. `documents`: those of services elsewhere, whose operations are added to it. Names of operations, tags, path parameters and who may call are derived from the route.
  */
-export async function serveOpenApi(app: App, info: ApiInfo, documents?: () => Promise<readonly object[]>): Promise<void> {
+export async function serveOpenApi(
+  app: App,
+  info: ApiInfo,
+  documents?: () => Promise<readonly object[]>,
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

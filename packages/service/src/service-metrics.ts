@@ -30,7 +30,11 @@ export function registerServices(registry: Registry, services: readonly Service[
     })
   }
   gauge('pando_outbox_rows', 'Events that wait to be published', async ({ db }) => (await outboxLag(db)).rows)
-  gauge('pando_outbox_oldest_seconds', 'Age of the oldest of them', async ({ db }) => (await outboxLag(db)).oldestMs / 1000)
+  gauge(
+    'pando_outbox_oldest_seconds',
+    'Age of the oldest of them',
+    async ({ db }) => (await outboxLag(db)).oldestMs / 1000,
+  )
   gauge('pando_consumer_lag', 'Events in the log that the saved positions are behind', async ({ worker }) =>
     (await worker.consumer.lag()).reduce((sum, { behind }) => sum + behind, 0),
   )
@@ -39,12 +43,37 @@ export function registerServices(registry: Registry, services: readonly Service[
     return row?.count ?? 0
   })
   gauge('pando_lanes_owned', 'Lanes that this instance reads', ({ worker }) => worker.consumer.stats().lanes)
-  gauge('pando_lanes_stopped', 'Lanes that this instance cannot go on with', ({ worker }) => worker.consumer.stats().stopped.size)
+  gauge(
+    'pando_lanes_stopped',
+    'Lanes that this instance cannot go on with',
+    ({ worker }) => worker.consumer.stats().stopped.size,
+  )
   gauge('pando_database_waiting', 'Requests that wait for a database connection', ({ db }) => db.stats().waiting)
-  counter('pando_events_published_total', 'Events published since the start', ({ worker }) => worker.relay.stats().published)
-  counter('pando_events_consumed_total', 'Events whose effect was committed since the start', ({ worker }) => worker.consumer.stats().consumed)
-  counter('pando_events_repeated_total', 'Repeats that the inbox removed', ({ worker }) => worker.consumer.stats().repeated)
-  counter('pando_batches_failed_total', 'Batches that failed and were tried again', ({ worker }) => worker.consumer.stats().failed)
+  counter(
+    'pando_events_published_total',
+    'Events published since the start',
+    ({ worker }) => worker.relay.stats().published,
+  )
+  counter(
+    'pando_events_consumed_total',
+    'Events whose effect was committed since the start',
+    ({ worker }) => worker.consumer.stats().consumed,
+  )
+  counter(
+    'pando_events_repeated_total',
+    'Repeats that the inbox removed',
+    ({ worker }) => worker.consumer.stats().repeated,
+  )
+  counter(
+    'pando_events_skipped_total',
+    'Events of kinds that the service does not know, or without a key',
+    ({ worker }) => worker.consumer.stats().skipped,
+  )
+  counter(
+    'pando_batches_failed_total',
+    'Batches that failed and were tried again',
+    ({ worker }) => worker.consumer.stats().failed,
+  )
   counter('pando_events_parked_total', 'Events that parked their key', ({ worker }) => worker.consumer.stats().parked)
   for (const state of ['open', 'catching', 'lagging'] as const)
     new Gauge({

@@ -32,7 +32,11 @@ const saga = (over: Partial<SagaWithOwner> = {}): SagaWithOwner => ({
   ownerId: 'u1',
   ...over,
 })
-const placeOf = ({ status, endedAt, deadline, startedAt, id }: SagaWithOwner): Place => ({ urgent: status === 'failed' || (endedAt === null && deadline < FUTURE), startedAt, id })
+const placeOf = ({ status, endedAt, deadline, startedAt, id }: SagaWithOwner): Place => ({
+  urgent: status === 'failed' || (endedAt === null && deadline < FUTURE),
+  startedAt,
+  id,
+})
 // Urgent ones first, then newest first; ids decide between those that started in the same millisecond.
 function before(a: Place, b: Place): number {
   if (a.urgent !== b.urgent) return a.urgent ? -1 : 1
@@ -55,7 +59,8 @@ function source(service: string, sagas: readonly SagaWithOwner[], more: Partial<
       const items = found.slice(0, limit)
       return { items, next: found.length > limit ? placeOf(items.at(-1)!) : null }
     },
-    saga: async (type, id) => sagas.map((one) => ({ ...one, history: [] })).find((one) => one.type === type && one.id === id),
+    saga: async (type, id) =>
+      sagas.map((one) => ({ ...one, history: [] })).find((one) => one.type === type && one.id === id),
     parked: nothing,
     redrive: nothing,
     discard: nothing,
@@ -75,10 +80,15 @@ async function setUp(t: TestContext) {
   })
   const accessToken = await token({ role: 'admin' })
   const ask = (url: string, method: 'GET' | 'POST' = 'GET', payload?: object) =>
-    app.inject({ method, url: `/api/admin/${url}`, headers: { authorization: `Bearer ${accessToken}` }, ...(payload && { payload }) })
+    app.inject({
+      method,
+      url: `/api/admin/${url}`,
+      headers: { authorization: `Bearer ${accessToken}` },
+      ...(payload && { payload }),
+    })
   async function pages(limit: number, query = ''): Promise<string[]> {
     const ids: string[] = []
-    for (let cursor: string | null = ''; cursor !== null; ) {
+    for (let cursor: string | null = ''; cursor !== null;) {
       const answer = await ask(`sagas?limit=${limit}${query}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)
       assert.equal(answer.statusCode, 200, answer.body)
       const page: { items: SagaWithOwner[]; next: string | null } = answer.json()
@@ -110,11 +120,24 @@ test('pages of several services are one list, without a gap or a repeat, whateve
           ...(kind === 'completed' || kind === 'failed' ? { endedAt: at } : {}),
         }),
       }))
-      use(...[0, 1, 2].map((n) => source(`s${n}`, made.flatMap(({ where, view }) => (where === n ? [view] : [])))))
+      use(
+        ...[0, 1, 2].map((n) =>
+          source(
+            `s${n}`,
+            made.flatMap(({ where, view }) => (where === n ? [view] : [])),
+          ),
+        ),
+      )
       const wanted = made.map(({ view }) => view).toSorted((a, b) => before(placeOf(a), placeOf(b)))
-      assert.deepEqual(await pages(limit), wanted.map(({ id }) => id))
+      assert.deepEqual(
+        await pages(limit),
+        wanted.map(({ id }) => id),
+      )
       const failed = wanted.filter(({ status }) => status === 'failed')
-      assert.deepEqual(await pages(limit, '&status=failed'), failed.map(({ id }) => id))
+      assert.deepEqual(
+        await pages(limit, '&status=failed'),
+        failed.map(({ id }) => id),
+      )
     }),
     { numRuns: 60 },
   )
@@ -134,8 +157,21 @@ test('parked keys and lags of all services; what is sent again or given up is th
   const done: string[] = []
   const side = (service: string): AdminSource =>
     source(service, [], {
-      parked: async () => [{ service, key: 'k', since: PAST, error: 'why', attempts: 4, events: [{ id: 'e', type: 't', time: null, data: { a: 1 } }] }],
-      lag: async () => ({ service, outbox: { rows: 1, oldestMs: 2 }, partitions: [{ topic: 'user', partition: 0, next: 3, behind: 4 }] }),
+      parked: async () => [
+        {
+          service,
+          key: 'k',
+          since: PAST,
+          error: 'why',
+          attempts: 4,
+          events: [{ id: 'e', type: 't', time: null, data: { a: 1 } }],
+        },
+      ],
+      lag: async () => ({
+        service,
+        outbox: { rows: 1, oldestMs: 2 },
+        partitions: [{ topic: 'user', partition: 0, next: 3, behind: 4 }],
+      }),
       async redrive(key) {
         if (key !== 'k/1') throw new Problem('not_found')
         done.push(`${service} redrive ${key}`)
@@ -143,8 +179,15 @@ test('parked keys and lags of all services; what is sent again or given up is th
       discard: async (key, reason) => void done.push(`${service} discard ${key} ${reason}`),
     })
   use(side('user'), side('chat'))
-  assert.deepEqual((await ask('parked')).json<{ items: { service: string }[] }>().items.map(({ service }) => service), ['user', 'chat'])
-  assert.deepEqual((await ask('lag')).json<{ items: object[]; next: null }>().items[1], { service: 'chat', outbox: { rows: 1, oldestMs: 2 }, partitions: [{ topic: 'user', partition: 0, next: 3, behind: 4 }] })
+  assert.deepEqual(
+    (await ask('parked')).json<{ items: { service: string }[] }>().items.map(({ service }) => service),
+    ['chat', 'user'],
+  )
+  assert.deepEqual((await ask('lag')).json<{ items: object[] }>().items[0], {
+    service: 'chat',
+    outbox: { rows: 1, oldestMs: 2 },
+    partitions: [{ topic: 'user', partition: 0, next: 3, behind: 4 }],
+  })
   const redrive = await ask('parked/chat/k%2F1/redrive', 'POST')
   assert.deepEqual([redrive.statusCode, redrive.body], [202, ''])
   const discard = await ask('parked/user/k%2F1/discard', 'POST', { reason: 'because' })
@@ -153,5 +196,8 @@ test('parked keys and lags of all services; what is sent again or given up is th
   assertProblem(await ask('parked/chat/other/redrive', 'POST'), 404, 'not_found')
   assertProblem(await ask('parked/market/k/redrive', 'POST'), 404, 'not_found')
   assertProblem(await ask('parked/chat/k/discard', 'POST', { reason: 'x'.repeat(501) }), 400, 'validation_failed')
-  assert.ok(tokens.length > 0 && tokens.every((text) => text === accessToken), 'services elsewhere are asked with the token of the admin')
+  assert.ok(
+    tokens.length > 0 && tokens.every((text) => text === accessToken),
+    'services elsewhere are asked with the token of the admin',
+  )
 })

@@ -62,7 +62,10 @@ test('a batch has at most so many, the others follow in order', async () => {
   const calls = [1, 2, 3, 4, 5].map(ask)
   for (let n = 1; n <= 3; n++) (await batch(n)).end()
   assert.deepEqual(await Promise.all(calls), ['1', '2', '3', '4', '5'])
-  assert.deepEqual(batches.map(({ items }) => items), [[1, 2], [3, 4], [5]])
+  assert.deepEqual(
+    batches.map(({ items }) => items),
+    [[1, 2], [3, 4], [5]],
+  )
 })
 
 test('an error among the results is the error of that call alone', async () => {
@@ -82,7 +85,10 @@ test('a batch that fails rejects all its calls, and the next ones are tried', as
   const calls = Promise.allSettled([1, 2].map(ask))
   const error = new Error('the database is gone')
   ;(await batch(1)).fail(error)
-  assert.deepEqual((await calls).map((call) => call.status === 'rejected' && call.reason), [error, error])
+  assert.deepEqual(
+    (await calls).map((call) => call.status === 'rejected' && call.reason),
+    [error, error],
+  )
   const next = ask(3)
   ;(await batch(2)).end()
   assert.equal(await next, '3')

@@ -34,7 +34,7 @@ test('credentials and e-mail addresses are hidden, down to three levels', () => 
      log.info({ ...secrets, kept: 1 })
      log.info({ body: { ...secrets, kept: 2 } })
      log.info({ req: { headers: { ...secrets, kept: 3 } } })
-     log.error({ err: Object.assign(new Error('duplicate key'), { detail: 'Key (email)=(hush) already exists.', constraint: 'kept 4' }) })`,
+     log.error({ err: Object.assign(new Error('duplicate key'), { detail: 'Key (email)=(hush) already exists.', client: { queue: [{ values: ['hush'] }] }, constraint: 'kept 4' }) })`,
   )
   assert.equal(lines.length, 4)
   for (const [at, line] of lines.entries()) {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Decision, type Happening, type Holding, type Holdings, occurrence, type Occurrence, participate } from '../src/participation.ts'
+import {
+  type Decision,
+  type Happening,
+  type Holding,
+  type Holdings,
+  occurrence,
+  type Occurrence,
+  participate,
+} from '../src/participation.ts'
 
 const HAPPENINGS: Happening[] = ['sign-up-started', 'sign-up-failed', 'deletion-started', 'deletion-refused', 'deleted']
 
@@ -35,7 +43,10 @@ for (const [state, holding] of Object.entries(STATES))
   for (const buried of [false, true])
     HAPPENINGS.forEach((what, column) => {
       test(`${what}, ${state}${buried ? ', buried before' : ''}`, () => {
-        const before: Holdings = { byUser: new Map(holding && [['u', holding]]), tombstones: new Set(buried ? ['mine'] : []) }
+        const before: Holdings = {
+          byUser: new Map(holding && [['u', holding]]),
+          tombstones: new Set(buried ? ['mine'] : []),
+        }
         const { decisions, changes } = participate(before, [{ userId: 'u', sagaId: 'mine', what }])
         // A beginning whose end was there before does nothing; ends do not ask.
         const wanted = buried && what.endsWith('-started') ? undefined : TABLE[state]![column]
@@ -44,24 +55,43 @@ for (const [state, holding] of Object.entries(STATES))
         assert.deepEqual(changes, {
           gone: effect === 'undo' || effect === 'erase' ? ['u'] : [],
           made: effect === 'create' ? [{ userId: 'u', madeBy: 'mine' }] : [],
-          held: effect === 'hold' ? [{ userId: 'u', heldBy: 'mine' }] : effect === 'release' ? [{ userId: 'u', heldBy: null }] : [],
+          held:
+            effect === 'hold'
+              ? [{ userId: 'u', heldBy: 'mine' }]
+              : effect === 'release'
+                ? [{ userId: 'u', heldBy: null }]
+                : [],
           buried: wanted === 'bury' && !buried ? ['mine'] : [],
         })
       })
     })
 
 test('a participant may have its own reason to refuse a deletion, and is not asked about one that runs', () => {
-  const before: Holdings = { byUser: new Map([['rich', { madeBy: 's', heldBy: null }], ['held', { madeBy: 's', heldBy: 'd' }]]), tombstones: new Set() }
-  const deletions = ['rich', 'held', 'none'].map((userId): Occurrence => ({ userId, sagaId: `d-${userId}`, what: 'deletion-started' }))
+  const before: Holdings = {
+    byUser: new Map([
+      ['rich', { madeBy: 's', heldBy: null }],
+      ['held', { madeBy: 's', heldBy: 'd' }],
+    ]),
+    tombstones: new Set(),
+  }
+  const deletions = ['rich', 'held', 'none'].map((userId): Occurrence => ({
+    userId,
+    sagaId: `d-${userId}`,
+    what: 'deletion-started',
+  }))
   const { decisions } = participate(before, deletions, () => 'wallet_not_empty')
   assert.deepEqual(decisions, [{ refuse: 'wallet_not_empty' }, running, unknown])
 })
 
 // Users and sagas few enough to meet; a saga belongs to one user, as sagas do.
 const occurrences = fc.array(
-  fc.record({ userId: fc.constantFrom('a', 'b'), n: fc.nat({ max: 3 }), what: fc.constantFrom(...HAPPENINGS) }).map(
-    ({ userId, n, what }): Occurrence => ({ userId, what, sagaId: `${userId}${what.startsWith('sign-up') ? 's' : 'd'}${n}` }),
-  ),
+  fc
+    .record({ userId: fc.constantFrom('a', 'b'), n: fc.nat({ max: 3 }), what: fc.constantFrom(...HAPPENINGS) })
+    .map(({ userId, n, what }): Occurrence => ({
+      userId,
+      what,
+      sagaId: `${userId}${what.startsWith('sign-up') ? 's' : 'd'}${n}`,
+    })),
   { maxLength: 14 },
 )
 
@@ -114,21 +144,28 @@ test('nothing stays of a failed sign-up, wherever its end comes in, and no delet
       const after = written(NOTHING, { decisions, changes })
       const ended = (what: Happening) => new Set(events.flatMap((event) => (event.what === what ? [event.sagaId] : [])))
       for (const { madeBy, heldBy } of after.byUser.values()) {
-        assert.ok(!ended('sign-up-failed').has(madeBy) || lastOf(events, madeBy) === 'sign-up-started', 'a row of a failed sign-up')
-        if (heldBy !== null) assert.ok(!ended('deletion-refused').has(heldBy) || lastOf(events, heldBy) === 'deletion-started')
+        assert.ok(
+          !ended('sign-up-failed').has(madeBy) || lastOf(events, madeBy) === 'sign-up-started',
+          'a row of a failed sign-up',
+        )
+        if (heldBy !== null)
+          assert.ok(!ended('deletion-refused').has(heldBy) || lastOf(events, heldBy) === 'deletion-started')
       }
       // Each row is owed to one saga: made once more than undone or erased.
-      const count = (effect: string) => decisions.filter((decision) => decision && 'effect' in decision && decision.effect === effect).length
+      const count = (effect: string) =>
+        decisions.filter((decision) => decision && 'effect' in decision && decision.effect === effect).length
       assert.equal(count('create') - count('undo') - count('erase'), after.byUser.size)
     }),
     { numRuns: 2_000 },
   )
 })
-const lastOf = (events: readonly Occurrence[], sagaId: string): Happening | undefined => events.findLast((event) => event.sagaId === sagaId)?.what
+const lastOf = (events: readonly Occurrence[], sagaId: string): Happening | undefined =>
+  events.findLast((event) => event.sagaId === sagaId)?.what
 
 test('an event of the user service is an occurrence; one without a saga, or of another kind, is not', () => {
   const data = { userId: 'u' }
-  for (const what of HAPPENINGS) assert.deepEqual(occurrence({ type: `user.${what}`, sagaId: 's', data }), { userId: 'u', sagaId: 's', what })
+  for (const what of HAPPENINGS)
+    assert.deepEqual(occurrence({ type: `user.${what}`, sagaId: 's', data }), { userId: 'u', sagaId: 's', what })
   assert.throws(() => occurrence({ type: 'user.deleted', data }), /user\.deleted is no step/)
   assert.throws(() => occurrence({ type: 'user.registered', sagaId: 's', data }), TypeError)
   assert.throws(() => occurrence({ type: 'chat.deleted', sagaId: 's', data }), TypeError)

@@ -29,7 +29,11 @@ export async function loadMembers(tx: Tx, userIds: readonly string[], sagaIds: r
 }
 
 /** Writes what a batch led to; `profiles` of those who are made. */
-export function saveMembers(tx: Tx, { gone, made, held, buried }: Changes, profiles: ReadonlyMap<string, Profile>): void {
+export function saveMembers(
+  tx: Tx,
+  { gone, made, held, buried }: Changes,
+  profiles: ReadonlyMap<string, Profile>,
+): void {
   if (gone.length > 0) tx.send('delete from chat.member where user_id = any($1::uuid[])', [gone])
   if (made.length > 0) {
     const added = made.map(({ userId }) => profiles.get(userId)!)
@@ -49,7 +53,8 @@ export function saveMembers(tx: Tx, { gone, made, held, buried }: Changes, profi
       'update chat.member m set held_by = h.held_by from unnest($1::uuid[], $2::uuid[]) h(user_id, held_by) where m.user_id = h.user_id',
       [held.map(({ userId }) => userId), held.map(({ heldBy }) => heldBy)],
     )
-  if (buried.length > 0) tx.send('insert into chat.tombstone (saga_id) select unnest($1::uuid[]) on conflict do nothing', [buried])
+  if (buried.length > 0)
+    tx.send('insert into chat.tombstone (saga_id) select unnest($1::uuid[]) on conflict do nothing', [buried])
 }
 
 /** Shows members by their new names; each user once. */

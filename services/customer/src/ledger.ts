@@ -49,7 +49,12 @@ export async function post(tx: Tx, kind: string, postings: readonly Posting[]): 
 }
 
 /** A wallet's movements, newest first, older than `before`. */
-export function movements(db: Queryable, userId: string, before: number | undefined, limit: number): Promise<Movement[]> {
+export function movements(
+  db: Queryable,
+  userId: string,
+  before: number | undefined,
+  limit: number,
+): Promise<Movement[]> {
   return db.query<Movement>(
     `select e.id, t.kind, e.amount, t.created_at as "createdAt"
      from customer.entry e join customer.ledger_transaction t on t.id = e.transaction_id

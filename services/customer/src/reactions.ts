@@ -43,7 +43,10 @@ export const wallets: Reaction = on(
   },
 )
 
-function answerOf({ type, data: { userId } }: { type: string; data: { userId: string } }, decision: Decision): NewEvent | undefined {
+function answerOf(
+  { type, data: { userId } }: { type: string; data: { userId: string } },
+  decision: Decision,
+): NewEvent | undefined {
   if (!decision) return undefined
   if ('refuse' in decision) {
     const refused = type === userSignUpStarted.type ? customerWalletRefused : customerWalletCloseRefused

@@ -1,4 +1,14 @@
-import { decodeCursor, encodeCursor, listOf, ListQuery, Problem, problems, requireUser, Time, userOf } from '@pando/service'
+import {
+  decodeCursor,
+  encodeCursor,
+  listOf,
+  ListQuery,
+  Problem,
+  problems,
+  requireUser,
+  Time,
+  userOf,
+} from '@pando/service'
 import type { Database } from '@pando/saga'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
@@ -13,7 +23,11 @@ export const routes: FastifyPluginAsyncTypebox<{ db: Database }> = async (app, {
     '/api/me/wallet',
     {
       onRequest: requireUser,
-      schema: { summary: "One's wallet", querystring: ListQuery, response: { 200: Wallet, ...problems('unauthenticated', 'validation_failed') } },
+      schema: {
+        summary: "One's wallet",
+        querystring: ListQuery,
+        response: { 200: Wallet, ...problems('unauthenticated', 'validation_failed') },
+      },
     },
     async (request) => {
       const { userId } = userOf(request)

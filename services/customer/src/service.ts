@@ -5,7 +5,15 @@ import { routes } from './routes.ts'
 import { balanceOf } from './wallets.ts'
 
 /** Wallets and the ledger under them. */
-export function createCustomerService({ db, transport, partitions, hub, verifier, origins, log }: ServiceOptions): Service {
+export function createCustomerService({
+  db,
+  transport,
+  partitions,
+  hub,
+  verifier,
+  origins,
+  log,
+}: ServiceOptions): Service {
   const worker = createWorker({
     topic: 'customer',
     db,

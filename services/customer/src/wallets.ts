@@ -39,11 +39,14 @@ export async function saveWallets(tx: Tx, { gone, made, held, buried }: Changes)
       'update customer.wallet w set held_by = h.held_by from unnest($1::uuid[], $2::uuid[]) h(user_id, held_by) where w.user_id = h.user_id',
       [held.map(({ userId }) => userId), held.map(({ heldBy }) => heldBy)],
     )
-  if (buried.length > 0) tx.send('insert into customer.tombstone (saga_id) select unnest($1::uuid[]) on conflict do nothing', [buried])
+  if (buried.length > 0)
+    tx.send('insert into customer.tombstone (saga_id) select unnest($1::uuid[]) on conflict do nothing', [buried])
 }
 
 /** A user's balance in won; undefined without a wallet. */
 export async function balanceOf(db: Queryable, userId: string): Promise<number | undefined> {
-  const [wallet] = await db.query<{ balance: number }>('select balance from customer.wallet where user_id = $1', [userId])
+  const [wallet] = await db.query<{ balance: number }>('select balance from customer.wallet where user_id = $1', [
+    userId,
+  ])
   return wallet?.balance
 }

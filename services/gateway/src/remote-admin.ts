@@ -1,4 +1,4 @@
-import { type AdminSource, encodeCursor, Problem } from '@pando/service'
+import { type AdminSource, encodeCursor, type Parked, Problem } from '@pando/service'
 
 const TIMEOUT_MS = 5_000
 
@@ -16,7 +16,8 @@ export function remoteAdmin(service: string, url: string, accessToken: string): 
     })
     if (response.status === 404) return undefined
     if (response.status === 401) throw new Problem('unauthenticated')
-    if (!response.ok) throw new Problem('unavailable', { detail: `The ${service} service answered ${response.status}.` })
+    if (!response.ok)
+      throw new Problem('unavailable', { detail: `The ${service} service answered ${response.status}.` })
     const text = await response.text()
     return (text === '' ? null : JSON.parse(text)) as T
   }
@@ -25,22 +26,39 @@ export function remoteAdmin(service: string, url: string, accessToken: string): 
     if (answer === undefined) throw new Problem('not_found')
     return answer
   }
-  type Page<T> = { items: T[] }
+  type Page<T> = { items: T[]; next: string | null }
   type Sagas = Awaited<ReturnType<AdminSource['sagas']>>
 
   return {
     service,
     async sagas({ type, status, limit, after }) {
-      const query = new URLSearchParams({ limit: String(limit), ...(type && { type }), ...(status && { status }), ...(after && { cursor: encodeCursor(after) }) })
-      const page = await need<{ items: Sagas['items']; next: string | null }>('GET', `/api/admin/sagas?${query.toString()}`)
+      const query = new URLSearchParams({
+        limit: String(limit),
+        ...(type && { type }),
+        ...(status && { status }),
+        ...(after && { cursor: encodeCursor(after) }),
+      })
+      const page = await need<Page<Sagas['items'][number]>>('GET', `/api/admin/sagas?${query.toString()}`)
       const last = page.items.at(-1)
       // Where to go on is worked out from the last item by whoever merges the pages; here it only says that there is more.
-      return { items: page.items, next: page.next && last ? { urgent: false, startedAt: last.startedAt, id: last.id } : null }
+      return {
+        items: page.items,
+        next: page.next && last ? { urgent: false, startedAt: last.startedAt, id: last.id } : null,
+      }
     },
     saga: (type, id) => ask('GET', `/api/admin/sagas/${encodeURIComponent(type)}/${encodeURIComponent(id)}`),
-    parked: async () => (await need<Page<Awaited<ReturnType<AdminSource['parked']>>[number]>>('GET', '/api/admin/parked')).items,
+    async parked() {
+      const all: Parked[] = []
+      for (let cursor: string | null = ''; cursor !== null;) {
+        const page: Page<Parked> = await need('GET', `/api/admin/parked?limit=100${cursor && `&cursor=${cursor}`}`)
+        all.push(...page.items)
+        cursor = page.next
+      }
+      return all
+    },
     redrive: (key) => need('POST', `/api/admin/parked/${service}/${encodeURIComponent(key)}/redrive`),
-    discard: (key, reason) => need('POST', `/api/admin/parked/${service}/${encodeURIComponent(key)}/discard`, { reason }),
+    discard: (key, reason) =>
+      need('POST', `/api/admin/parked/${service}/${encodeURIComponent(key)}/discard`, { reason }),
     async lag() {
       const { items } = await need<Page<Awaited<ReturnType<AdminSource['lag']>>>>('GET', '/api/admin/lag')
       return items[0]!

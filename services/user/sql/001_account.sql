@@ -10,6 +10,7 @@ create table users.account (
   role text not null default 'user' check (role in ('user', 'admin')),
   status text not null default 'pending' check (status in ('pending', 'active', 'deleting')),
   password_hash text not null,
+  sign_up_saga_id uuid not null,
   deletion_saga_id uuid,
   created_at timestamptz not null default now()
 );

@@ -29,15 +29,25 @@ export const accountDeletion = defineSaga({
   fails: userDeletionRefused,
 })
 
-export const accountDeletionHooks: SagaHooks = {
+/** What the user service does itself when a deletion ends. */
+export const accountDeletionHooks = (forget: Sagas['forget']): SagaHooks => ({
   async completed(sagas, tx) {
-    // Sessions and refresh tokens go with the account.
-    tx.send('delete from users.account where id = any($1::uuid[])', [sagas.map(({ ownerId }) => ownerId)])
+    // Sessions and refresh tokens go with the account; so does its sign-up, which tells the names.
+    const gone = await tx.query<{ signUp: string }>(
+      'delete from users.account where id = any($1::uuid[]) returning sign_up_saga_id as "signUp"',
+      [sagas.map(({ ownerId }) => ownerId)],
+    )
+    forget(
+      tx,
+      gone.map(({ signUp }) => signUp),
+    )
   },
   async failed(sagas, tx) {
-    tx.send(`update users.account set status = 'active', deletion_saga_id = null where id = any($1::uuid[])`, [sagas.map(({ ownerId }) => ownerId)])
+    tx.send(`update users.account set status = 'active', deletion_saga_id = null where id = any($1::uuid[])`, [
+      sagas.map(({ ownerId }) => ownerId),
+    ])
   },
-}
+})
 
 /**
  * Starts the deletion of an account, or finds the one that runs. Throws forbidden for a wrong password, unauthenticated when the

@@ -19,18 +19,27 @@ const COLUMNS = `id, username, display_name as "displayName", email, status_mess
 
 /** A living account, also one that is being deleted; undefined for a pending or unknown one. */
 export async function findAccount(db: Queryable, id: string): Promise<Account | undefined> {
-  const [account] = await db.query<Account>(`select ${COLUMNS} from users.account where id = $1 and status <> 'pending'`, [id])
+  const [account] = await db.query<Account>(
+    `select ${COLUMNS} from users.account where id = $1 and status <> 'pending'`,
+    [id],
+  )
   return account
 }
 
 /** The password's hash of a living account. */
 export async function passwordHashOf(db: Queryable, id: string): Promise<string | undefined> {
-  const [row] = await db.query<{ hash: string }>(`select password_hash as hash from users.account where id = $1 and status <> 'pending'`, [id])
+  const [row] = await db.query<{ hash: string }>(
+    `select password_hash as hash from users.account where id = $1 and status <> 'pending'`,
+    [id],
+  )
   return row?.hash
 }
 
 /** An active account by its username, with the hash to compare a password with. */
-export async function findForLogIn(db: Queryable, username: string): Promise<(Account & { passwordHash: string }) | undefined> {
+export async function findForLogIn(
+  db: Queryable,
+  username: string,
+): Promise<(Account & { passwordHash: string }) | undefined> {
   const [account] = await db.query<Account & { passwordHash: string }>(
     `select ${COLUMNS}, password_hash as "passwordHash" from users.account where username = $1 and status = 'active'`,
     [username],

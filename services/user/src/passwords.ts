@@ -22,7 +22,15 @@ export interface Passwords {
  * Hashes as many at once as there are cores, in libuv's threads, so that other requests go on; the others wait, at most `queue`
  * (default 2,000). Costs: `memoryKib` KiB and `passes` (OWASP's minimum is 19,456 and 2).
  */
-export function createPasswords({ memoryKib, passes, queue = 2_000 }: { memoryKib: number; passes: number; queue?: number }): Passwords {
+export function createPasswords({
+  memoryKib,
+  passes,
+  queue = 2_000,
+}: {
+  memoryKib: number
+  passes: number
+  queue?: number
+}): Passwords {
   const cost: Options = { algorithm: ARGON2ID, memoryCost: memoryKib, timeCost: passes, parallelism: 1 }
   const waiting: (() => void)[] = []
   let free = availableParallelism()
@@ -33,7 +41,11 @@ export function createPasswords({ memoryKib, passes, queue = 2_000 }: { memoryKi
   async function inTurn<T>(work: (waitedMs: number) => Promise<T>): Promise<T> {
     const from = performance.now()
     if (free > 0) free--
-    else if (waiting.length >= queue) throw new Problem('unavailable', { detail: 'Too many are waiting; try again in a moment.', headers: { 'retry-after': '2' } })
+    else if (waiting.length >= queue)
+      throw new Problem('unavailable', {
+        detail: 'Too many are waiting; try again in a moment.',
+        headers: { 'retry-after': '2' },
+      })
     else await new Promise<void>((resolve) => void waiting.push(resolve))
     try {
       return await work(performance.now() - from)

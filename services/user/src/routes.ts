@@ -17,7 +17,14 @@ import {
 } from '@pando/service'
 import { Type } from 'typebox'
 import { deleteAccount } from './account-deletion.ts'
-import { findAccount, isUsernameTaken, passwordHashOf, publicProfile, searchProfiles, updateAccount } from './accounts.ts'
+import {
+  findAccount,
+  isUsernameTaken,
+  passwordHashOf,
+  publicProfile,
+  searchProfiles,
+  updateAccount,
+} from './accounts.ts'
 import type { Passwords } from './passwords.ts'
 import { streamNewSaga, streamSaga } from './saga-stream.ts'
 import {
@@ -67,7 +74,14 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
         response: {
           200: { description: "The saga's stream", content: { 'text/event-stream': { schema: Type.String() } } },
           202: SignedUpSchema,
-          ...problems('validation_failed', 'malformed_json', 'username_taken', 'email_taken', 'idempotency_mismatch', 'unavailable'),
+          ...problems(
+            'validation_failed',
+            'malformed_json',
+            'username_taken',
+            'email_taken',
+            'idempotency_mismatch',
+            'unavailable',
+          ),
         },
       },
     },
@@ -75,7 +89,10 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
       const wantsStream = /\btext\/event-stream\b/.test(request.headers.accept ?? '')
       const { firstAnswer, claim, traceparent } = request
       if (firstAnswer) {
-        const state = wantsStream && firstAnswer.status === 202 ? await sagas.find(signUp.type, JSON.parse(firstAnswer.body ?? '{}').id) : undefined
+        const state =
+          wantsStream && firstAnswer.status === 202
+            ? await sagas.find(signUp.type, JSON.parse(firstAnswer.body ?? '{}').id)
+            : undefined
         if (!state) return repeatAnswer(reply, firstAnswer)
         reply.raw.setHeader('location', locationOf(state.view.id))
         streamSaga({ hub, sagas }, { request, reply, state })
@@ -171,7 +188,11 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
     },
     async (request) => {
       const { displayName, statusMessage, locale } = request.body
-      const change = { ...(displayName !== undefined && { displayName }), ...(statusMessage !== undefined && { statusMessage }), ...(locale && { locale }) }
+      const change = {
+        ...(displayName !== undefined && { displayName }),
+        ...(statusMessage !== undefined && { statusMessage }),
+        ...(locale && { locale }),
+      }
       const account = await transaction(db, async (tx) => {
         const changed = await updateAccount(tx, userOf(request).userId, change)
         if (changed && (displayName !== undefined || statusMessage !== undefined)) {
@@ -193,7 +214,10 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
       schema: {
         summary: 'Change the password; other sessions end',
         body: Type.Object({ currentPassword: PresentedPassword, newPassword: Password }),
-        response: { 204: Type.Null(), ...problems('unauthenticated', 'forbidden', 'validation_failed', 'malformed_json', 'unavailable') },
+        response: {
+          204: Type.Null(),
+          ...problems('unauthenticated', 'forbidden', 'validation_failed', 'malformed_json', 'unavailable'),
+        },
       },
     },
     async (request, reply) => {
@@ -203,8 +227,12 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
       if (before === undefined || !(await passwords.verify(before, currentPassword)))
         throw new Problem('forbidden', { detail: 'The current password is wrong.' })
       const after = await passwords.hash(newPassword)
-      const changed = await db.query('update users.account set password_hash = $3 where id = $1 and password_hash = $2 returning id', [userId, before, after])
-      if (changed.length === 0) throw new Problem('conflict', { detail: 'The password was changed by another request meanwhile.' })
+      const changed = await db.query(
+        'update users.account set password_hash = $3 where id = $1 and password_hash = $2 returning id',
+        [userId, before, after],
+      )
+      if (changed.length === 0)
+        throw new Problem('conflict', { detail: 'The password was changed by another request meanwhile.' })
       for (const ended of await sessions.endAll(userId, sessionId)) options.endStreams(userId, ended)
       return reply.code(204).send(null)
     },
@@ -218,12 +246,18 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
         summary: 'Delete the account',
         description: 'Starts the saga `account-deletion`, or answers with the one that runs.',
         body: Type.Object({ password: PresentedPassword }),
-        response: { 202: SagaViewSchema, ...problems('unauthenticated', 'forbidden', 'validation_failed', 'malformed_json', 'unavailable') },
+        response: {
+          202: SagaViewSchema,
+          ...problems('unauthenticated', 'forbidden', 'validation_failed', 'malformed_json', 'unavailable'),
+        },
       },
     },
     async (request, reply) => {
       const { userId } = userOf(request)
-      const view = await deleteAccount({ db, sagas, passwords }, { userId, password: request.body.password, traceparent: request.traceparent })
+      const view = await deleteAccount(
+        { db, sagas, passwords },
+        { userId, password: request.body.password, traceparent: request.traceparent },
+      )
       return reply.code(202).header('location', `/api/sagas/${view.type}/${view.id}`).send(view)
     },
   )

@@ -3,7 +3,7 @@ import { type Identity, Problem } from '@pando/service'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** The id that a client stopped at: the header wins over the query. Throws validation_failed for one that is malformed. */
-export function lastEventIdOf(request: FastifyRequest): Cursor | undefined {
+function lastEventIdOf(request: FastifyRequest): Cursor | undefined {
   const header = request.headers['last-event-id']
   const { lastEventId } = request.query as { lastEventId?: string }
   try {
@@ -20,7 +20,12 @@ export function lastEventIdOf(request: FastifyRequest): Cursor | undefined {
  */
 export function streamSaga(
   { hub, sagas }: { hub: Hub; sagas: Sagas },
-  { request, reply, state, identity }: { request: FastifyRequest; reply: FastifyReply; state: SagaState; identity?: Identity | undefined },
+  {
+    request,
+    reply,
+    state,
+    identity,
+  }: { request: FastifyRequest; reply: FastifyReply; state: SagaState; identity?: Identity | undefined },
 ): void {
   const cursor = lastEventIdOf(request)
   const { view } = state
@@ -39,7 +44,11 @@ export function streamSaga(
 }
 
 /** Answers with the stream of a saga whose first version was committed in this very turn of the event loop. */
-export function streamNewSaga({ hub, sagas }: { hub: Hub; sagas: Sagas }, reply: FastifyReply, { view, location }: { view: SagaView; location: string }): void {
+export function streamNewSaga(
+  { hub, sagas }: { hub: Hub; sagas: Sagas },
+  reply: FastifyReply,
+  { view, location }: { view: SagaView; location: string },
+): void {
   reply.hijack()
   hub.open(reply.raw, {
     source: sagas.source,

@@ -4,13 +4,18 @@ import type { Account } from './accounts.ts'
 
 // `$` matches nothing but the end in these expressions, and lengths count Unicode code points.
 export const USERNAME = '^[a-z0-9._-]{3,30}$'
-export const Username = Type.String({ pattern: USERNAME })
+const Username = Type.String({ pattern: USERNAME })
 export const Password = Type.String({ minLength: 10, maxLength: 200 })
 export const DisplayName = Type.String({ minLength: 1, maxLength: 40 })
 /** One local part, one @, a domain with a dot; whether it exists only a message to it could tell. */
-export const Email = Type.String({ maxLength: 254, pattern: '^[^\\s@<>()\\[\\]",;:\\\\]+@[^\\s@.]+(\\.[^\\s@.]+)+$' })
+const Email = Type.String({ maxLength: 254, pattern: '^[^\\s@<>()\\[\\]",;:\\\\]+@[^\\s@.]+(\\.[^\\s@.]+)+$' })
 
-export const NewcomerSchema = Type.Object({ username: Username, password: Password, displayName: DisplayName, email: Email })
+export const NewcomerSchema = Type.Object({
+  username: Username,
+  password: Password,
+  displayName: DisplayName,
+  email: Email,
+})
 /** A password that is presented: whatever was accepted once may come. */
 export const PresentedPassword = Type.String({ minLength: 1, maxLength: 200 })
 
@@ -52,4 +57,3 @@ export const KeysSchema = Type.Object({
 
 /** An account as the profile that answers show: without anything else that the row may hold. */
 export const profileOf = ({ createdAt, ...account }: Account) => ({ ...account, createdAt: createdAt.toISOString() })
-

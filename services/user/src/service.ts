@@ -1,5 +1,12 @@
 import { createBell, createLoop, createWorker, migrate } from '@pando/saga'
-import { authentication, createIdempotencyStore, idempotency, migrateService, type Service, type ServiceOptions } from '@pando/service'
+import {
+  authentication,
+  createIdempotencyStore,
+  idempotency,
+  migrateService,
+  type Service,
+  type ServiceOptions,
+} from '@pando/service'
 import { accountDeletion, accountDeletionHooks } from './account-deletion.ts'
 import { findAccount } from './accounts.ts'
 import { ensureAdmin } from './admin-account.ts'
@@ -28,7 +35,7 @@ export function createUserService(options: ServiceOptions & { signingKey: Signin
     hub,
     sagas: [
       { definition: signUp, hooks: signUpHooks },
-      { definition: accountDeletion, hooks: accountDeletionHooks },
+      { definition: accountDeletion, hooks: accountDeletionHooks((tx, ids) => sagas.forget(tx, ids)) },
     ],
     onError,
   })
@@ -77,7 +84,8 @@ export function createUserService(options: ServiceOptions & { signingKey: Signin
       await worker.start()
       unlisten = transport.onHint(hear)
       purging.start()
-      if (config.admin && (await ensureAdmin(db, signUps, config.admin))) log.info(`admin account "${config.admin.username}" is being made`)
+      if (config.admin && (await ensureAdmin(db, signUps, config.admin)))
+        log.info(`admin account "${config.admin.username}" is being made`)
     },
     async stop() {
       unlisten()

@@ -1,9 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
   clearSessionCookies,
+  decodeCursor,
+  encodeCursor,
   isUuid,
   limitLogIns,
   listOf,
+  ListQuery,
   optionalUser,
   Problem,
   problems,
@@ -33,7 +36,10 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
       schema: {
         summary: 'Log in',
         body: Type.Object({ username: Type.String({ maxLength: 200 }), password: PresentedPassword }),
-        response: { 201: SessionSchema, ...problems('invalid_credentials', 'validation_failed', 'rate_limited', 'unavailable') },
+        response: {
+          201: SessionSchema,
+          ...problems('invalid_credentials', 'validation_failed', 'rate_limited', 'unavailable'),
+        },
       },
     },
     async (request, reply) => {
@@ -61,17 +67,24 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
     '/api/sessions',
     {
       onRequest: requireUser,
-      schema: { summary: 'Where one is logged in', response: { 200: listOf(DeviceSchema), ...problems('unauthenticated') } },
+      schema: {
+        summary: 'Where one is logged in',
+        querystring: ListQuery,
+        response: { 200: listOf(DeviceSchema), ...problems('unauthenticated', 'validation_failed') },
+      },
     },
     async (request) => {
       const { userId, sessionId } = userOf(request)
-      const items = (await sessions.list(userId)).map((device) => ({
+      const { cursor, limit } = request.query
+      const before = cursor === undefined ? undefined : decodeCursor(cursor, isSessionId)
+      const found = await sessions.list(userId, before, limit + 1)
+      const items = found.slice(0, limit).map((device) => ({
         ...device,
         createdAt: device.createdAt.toISOString(),
         lastUsedAt: device.lastUsedAt.toISOString(),
         current: device.id === sessionId,
       }))
-      return { items, next: null }
+      return { items, next: found.length > limit ? encodeCursor(items.at(-1)!.id) : null }
     },
   )
 
@@ -79,7 +92,10 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
     '/api/sessions',
     {
       onRequest: optionalUser,
-      schema: { summary: 'Log out here', response: { 204: Type.Null(), ...problems('unauthenticated', 'origin_refused') } },
+      schema: {
+        summary: 'Log out here',
+        response: { 204: Type.Null(), ...problems('unauthenticated', 'origin_refused') },
+      },
     },
     async (request, reply) => {
       const session = await ownSession(request)
@@ -133,6 +149,8 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
     },
   )
 }
+
+const isSessionId = (value: unknown): value is string => typeof value === 'string' && isUuid(value)
 
 function answer(reply: FastifyReply, { account, tokens, expiresAt }: LoggedIn) {
   setSessionCookies(reply, tokens)

@@ -29,7 +29,8 @@ export interface Sessions {
   logIn(credentials: { username: string; password: string; userAgent: string }): Promise<LoggedIn>
   /** New tokens for a refresh token. Throws unauthenticated; one that was used longer ago ends its whole family. */
   refresh(refreshToken: string): Promise<LoggedIn>
-  list(userId: string): Promise<Device[]>
+  /** Newest first, older than the session `before`. */
+  list(userId: string, before: string | undefined, limit: number): Promise<Device[]>
   /** Ends one session of a user; false when there is none of that id. */
   end(userId: string, sessionId: string): Promise<boolean>
   /** Ends all sessions of a user but one; returns the ids of those that ended. */
@@ -40,11 +41,23 @@ export interface Sessions {
   purge(): Promise<void>
 }
 
-export function createSessions({ db, passwords, signingKey }: { db: Database; passwords: Passwords; signingKey: SigningKey }): Sessions {
+export function createSessions({
+  db,
+  passwords,
+  signingKey,
+}: {
+  db: Database
+  passwords: Passwords
+  signingKey: SigningKey
+}): Sessions {
   async function tokensFor(account: Account, sessionId: string, refreshToken: string): Promise<LoggedIn> {
     const { token, expiresAt } = await signingKey.sign({ userId: account.id, role: account.role, sessionId })
     const accessMaxAge = Math.floor((expiresAt.getTime() - Date.now()) / 1000)
-    return { account, expiresAt, tokens: { accessToken: token, accessMaxAge, refreshToken, refreshMaxAge: REFRESH_TOKEN_S } }
+    return {
+      account,
+      expiresAt,
+      tokens: { accessToken: token, accessMaxAge, refreshToken, refreshMaxAge: REFRESH_TOKEN_S },
+    }
   }
 
   return {
@@ -55,9 +68,16 @@ export function createSessions({ db, passwords, signingKey }: { db: Database; pa
       const sessionId = randomUUIDv7()
       const refreshToken = await transaction(db, async (tx) => {
         // The account may have gone, or be going, since it was read: its row says so, and stays while the session is made.
-        const [active] = await tx.query(`select 1 as ok from users.account where id = $1 and status = 'active' for share`, [account.id])
+        const [active] = await tx.query(
+          `select 1 as ok from users.account where id = $1 and status = 'active' for share`,
+          [account.id],
+        )
         if (!active) throw new Problem('invalid_credentials')
-        tx.send('insert into users.session (id, user_id, user_agent) values ($1, $2, $3)', [sessionId, account.id, userAgent])
+        tx.send('insert into users.session (id, user_id, user_agent) values ($1, $2, $3)', [
+          sessionId,
+          account.id,
+          userAgent,
+        ])
         tx.send(
           `delete from users.session where id in (select id from users.session where user_id = $1 order by created_at desc offset ${SESSIONS_AT_MOST})`,
           [account.id],
@@ -74,15 +94,18 @@ export function createSessions({ db, passwords, signingKey }: { db: Database; pa
       return tokensFor(account, used.sessionId, used.refreshToken)
     },
 
-    list: (userId) =>
+    list: (userId, before, limit) =>
       db.query<Device>(
         `select id, created_at as "createdAt", last_used_at as "lastUsedAt", user_agent as "userAgent"
-         from users.session where user_id = $1 order by last_used_at desc, id desc limit ${SESSIONS_AT_MOST}`,
-        [userId],
+         from users.session where user_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3`,
+        [userId, before ?? null, limit],
       ),
 
     async end(userId, sessionId) {
-      const ended = await db.query('delete from users.session where id = $1 and user_id = $2 returning id', [sessionId, userId])
+      const ended = await db.query('delete from users.session where id = $1 and user_id = $2 returning id', [
+        sessionId,
+        userId,
+      ])
       return ended.length > 0
     },
 
@@ -105,13 +128,18 @@ export function createSessions({ db, passwords, signingKey }: { db: Database; pa
 
     async purge() {
       await db.query('delete from users.refresh_token where expires_at < now()')
-      await db.query('delete from users.session s where not exists (select from users.refresh_token t where t.session_id = s.id)')
+      await db.query(
+        'delete from users.session s where not exists (select from users.refresh_token t where t.session_id = s.id)',
+      )
     },
   }
 }
 
 /** Uses a refresh token once: a new one of the same family. Undefined for one that is not good; then nothing of its family is, if it was used before. */
-async function useToken(tx: Tx, presented: string): Promise<{ userId: string; sessionId: string; refreshToken: string } | undefined> {
+async function useToken(
+  tx: Tx,
+  presented: string,
+): Promise<{ userId: string; sessionId: string; refreshToken: string } | undefined> {
   const [token] = await tx.query<{ sessionId: string; userId: string; reused: boolean }>(
     `select t.session_id as "sessionId", s.user_id as "userId",
             coalesce(t.used_at < clock_timestamp() - interval '${REUSE_S} seconds', false) as reused
@@ -125,19 +153,23 @@ async function useToken(tx: Tx, presented: string): Promise<{ userId: string; se
     tx.send('delete from users.session where id = $1', [token.sessionId])
     return undefined
   }
-  const [active] = await tx.query(`select 1 as ok from users.account where id = $1 and status = 'active'`, [token.userId])
+  const [active] = await tx.query(`select 1 as ok from users.account where id = $1 and status = 'active'`, [
+    token.userId,
+  ])
   if (!active) return undefined
-  tx.send('update users.refresh_token set used_at = coalesce(used_at, clock_timestamp()) where hash = $1', [hashOf(presented)])
+  tx.send('update users.refresh_token set used_at = coalesce(used_at, clock_timestamp()) where hash = $1', [
+    hashOf(presented),
+  ])
   tx.send('update users.session set last_used_at = now() where id = $1', [token.sessionId])
   return { ...token, refreshToken: issue(tx, token.sessionId) }
 }
 
 function issue(tx: Tx, sessionId: string): string {
   const token = randomBytes(32).toString('base64url')
-  tx.send(`insert into users.refresh_token (hash, session_id, expires_at) values ($1, $2, now() + interval '${REFRESH_TOKEN_S} seconds')`, [
-    hashOf(token),
-    sessionId,
-  ])
+  tx.send(
+    `insert into users.refresh_token (hash, session_id, expires_at) values ($1, $2, now() + interval '${REFRESH_TOKEN_S} seconds')`,
+    [hashOf(token), sessionId],
+  )
   return token
 }
 

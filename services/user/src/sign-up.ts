@@ -10,7 +10,16 @@ import {
   userSignUpFailed,
   userSignUpStarted,
 } from '@pando/events'
-import { type Database, defineSaga, retryOnConflict, type SagaHooks, type Sagas, type SagaView, transaction, type Tx } from '@pando/saga'
+import {
+  type Database,
+  defineSaga,
+  retryOnConflict,
+  type SagaHooks,
+  type Sagas,
+  type SagaView,
+  transaction,
+  type Tx,
+} from '@pando/saga'
 import { type Claim, createBatcher, type IdempotencyStore, Problem } from '@pando/service'
 import { type Taken, takenOf } from './accounts.ts'
 import type { Passwords } from './passwords.ts'
@@ -32,10 +41,14 @@ export const signUp = defineSaga({
 /** What the user service does itself when a sign-up ends: in the same transaction, so that who reads "completed" can log in. */
 export const signUpHooks: SagaHooks = {
   async completed(sagas, tx) {
-    tx.send(`update users.account set status = 'active' where id = any($1::uuid[]) and status = 'pending'`, [sagas.map(({ ownerId }) => ownerId)])
+    tx.send(`update users.account set status = 'active' where id = any($1::uuid[]) and status = 'pending'`, [
+      sagas.map(({ ownerId }) => ownerId),
+    ])
   },
   async failed(sagas, tx) {
-    tx.send(`delete from users.account where id = any($1::uuid[]) and status = 'pending'`, [sagas.map(({ ownerId }) => ownerId)])
+    tx.send(`delete from users.account where id = any($1::uuid[]) and status = 'pending'`, [
+      sagas.map(({ ownerId }) => ownerId),
+    ])
   },
 }
 
@@ -76,7 +89,9 @@ export function createSignUps(options: {
 
   const assertFree = createBatcher<Newcomer, void>(async (newcomers) => (await takenOf(db, newcomers)).map(refusal))
 
-  const store = createBatcher<Hashed, SignedUp>((requests) => retryOnConflict(() => transaction(db, (tx) => storeAll(tx, requests))))
+  const store = createBatcher<Hashed, SignedUp>((requests) =>
+    retryOnConflict(() => transaction(db, (tx) => storeAll(tx, requests))),
+  )
 
   async function storeAll(tx: Tx, requests: Hashed[]): Promise<(SignedUp | Problem)[]> {
     const created = await insertAccounts(tx, requests)
@@ -99,7 +114,9 @@ export function createSignUps(options: {
     const started = new Map(accepted.map(({ userId }, i): [string, SignedUp] => [userId, { ...views[i]!, userId }]))
     await keepAnswers(tx, accepted, started)
     // Neither is taken any more: who had it gave it up a moment ago.
-    return requests.map(({ userId }) => started.get(userId) ?? why.get(userId) ?? new Problem('unavailable', { detail: 'Try again.' }))
+    return requests.map(
+      ({ userId }) => started.get(userId) ?? why.get(userId) ?? new Problem('unavailable', { detail: 'Try again.' }),
+    )
   }
 
   async function keepAnswers(tx: Tx, accepted: Hashed[], started: ReadonlyMap<string, SignedUp>): Promise<void> {
@@ -139,8 +156,8 @@ function refusal({ username, email }: Taken): Problem | undefined {
 
 async function insertAccounts(tx: Tx, requests: readonly Hashed[]): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>(
-    `insert into users.account (id, username, email, display_name, role, password_hash)
-     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    `insert into users.account (id, username, email, display_name, role, password_hash, sign_up_saga_id)
+     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[])
      on conflict do nothing returning id`,
     [
       requests.map(({ userId }) => userId),
@@ -149,6 +166,7 @@ async function insertAccounts(tx: Tx, requests: readonly Hashed[]): Promise<Set<
       requests.map(({ displayName }) => displayName),
       requests.map(({ role }) => role ?? 'user'),
       requests.map(({ passwordHash }) => passwordHash),
+      requests.map(({ sagaId }) => sagaId),
     ],
   )
   return new Set(rows.map(({ id }) => id))

@@ -1,4 +1,11 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, hkdfSync, type KeyObject } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  randomUUID,
+} from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Identity, tokenParty } from '@pando/service'
@@ -19,12 +26,20 @@ export interface SigningKey {
  * The installation's Ed25519 key: from `pem`, else from `signing-key.pem` in `dataDir`, made there on the first start (mode 0600). To
  * rotate, rename that file to `signing-key.previous.pem` and restart: tokens of the previous key stay good until they end.
  */
-export async function loadSigningKey({ pem, dataDir }: { pem?: string | undefined; dataDir: string }): Promise<SigningKey> {
+export async function loadSigningKey({
+  pem,
+  dataDir,
+}: {
+  pem?: string | undefined
+  dataDir: string
+}): Promise<SigningKey> {
   const path = join(dataDir, 'signing-key.pem')
   const text = pem ?? (await read(path)) ?? (await create(dataDir, path))
   const current = createPrivateKey(text)
   const previous = pem === undefined ? await read(join(dataDir, 'signing-key.previous.pem')) : undefined
-  const keys = await Promise.all([current, ...(previous === undefined ? [] : [createPrivateKey(previous)])].map(publicJwk))
+  const keys = await Promise.all(
+    [current, ...(previous === undefined ? [] : [createPrivateKey(previous)])].map(publicJwk),
+  )
   const kid = keys[0]!.kid!
   return {
     jwks: { keys },
@@ -53,11 +68,12 @@ async function read(path: string): Promise<string | undefined> {
   }
 }
 
-// Written beside and linked into place: two processes that start at once end with one key, and none reads half of it.
+// Written beside and linked into place: two processes that start at once end with one key, and none reads half of it. Two containers
+// on one volume may have the same process id, so that is no name for a draft.
 async function create(dataDir: string, path: string): Promise<string> {
   await mkdir(dataDir, { recursive: true })
   const { privateKey } = generateKeyPairSync('ed25519')
-  const draft = `${path}.${process.pid}`
+  const draft = `${path}.${randomUUID()}`
   await writeFile(draft, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
   try {
     await link(draft, path)

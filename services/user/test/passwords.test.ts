@@ -15,12 +15,17 @@ function slowClock(t: { mock: { method(object: object, name: string, implementat
 
 test('the hash is argon2id at the cost asked for, salted, and only its own password fits', async () => {
   const passwords = createPasswords({ memoryKib: 64, passes: 3 })
-  const [hash = '', again] = await Promise.all([passwords.hash('몬스테라 deliciosa'), passwords.hash('몬스테라 deliciosa')])
+  const [hash, again] = await Promise.all([passwords.hash('몬스테라 deliciosa'), passwords.hash('몬스테라 deliciosa')])
   assert.match(hash, /^\$argon2id\$v=19\$m=64,t=3,p=1\$/)
   assert.notEqual(hash, again)
   assert.equal(await passwords.verify(hash, '몬스테라 deliciosa'), true)
-  for (const wrong of ['몬스테라 Deliciosa', '', '몬스테라 deliciosa ']) assert.equal(await passwords.verify(hash, wrong), false)
-  assert.equal(await passwords.verify(undefined, 'nobody has this password'), false, 'not even the one that stands in for it')
+  for (const wrong of ['몬스테라 Deliciosa', '', '몬스테라 deliciosa '])
+    assert.equal(await passwords.verify(hash, wrong), false)
+  assert.equal(
+    await passwords.verify(undefined, 'nobody has this password'),
+    false,
+    'not even the one that stands in for it',
+  )
 })
 
 test('no such user takes as long as a wrong password', async () => {
@@ -43,7 +48,10 @@ test('as many wait as the queue is long; one more is told to come back later', a
   const passwords = createPasswords({ ...cheap, queue: 3 })
   const calls = Array.from({ length: CORES + 5 }, (_, i) => passwords.hash(`password ${i}`))
   const outcomes = await Promise.allSettled(calls)
-  assert.deepEqual(outcomes.map(({ status }) => status), [...Array.from({ length: CORES + 3 }, () => 'fulfilled'), 'rejected', 'rejected'])
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    [...Array.from({ length: CORES + 3 }, () => 'fulfilled'), 'rejected', 'rejected'],
+  )
   for (const outcome of outcomes) {
     if (outcome.status === 'fulfilled') continue
     const reason: unknown = outcome.reason
@@ -67,8 +75,13 @@ test('who waited long is asked whether it is still wanted, in the order of comin
 
   slowClock(t)
   const order: number[] = []
-  await Promise.all(Array.from({ length: CORES + 8 }, (_, i) => passwords.hash('the password', async () => void order.push(i))))
-  assert.deepEqual(order, Array.from({ length: CORES + 8 }, (_, i) => i))
+  await Promise.all(
+    Array.from({ length: CORES + 8 }, (_, i) => passwords.hash('the password', async () => void order.push(i))),
+  )
+  assert.deepEqual(
+    order,
+    Array.from({ length: CORES + 8 }, (_, i) => i),
+  )
 })
 
 test('what is not wanted any more is not hashed, says why, and keeps nobody from their turn', async (t) => {
@@ -86,7 +99,10 @@ test('what is not wanted any more is not hashed, says why, and keeps nobody from
     if (outcome.status === 'rejected') assert.equal(outcome.reason, taken)
   }
   // No core was lost on the way: all of them, and the whole queue, can be used again.
-  assert.equal((await Promise.all(Array.from({ length: CORES + 10 }, () => passwords.hash('the password')))).length, CORES + 10)
+  assert.equal(
+    (await Promise.all(Array.from({ length: CORES + 10 }, () => passwords.hash('the password')))).length,
+    CORES + 10,
+  )
 })
 
 test('a hash that is none is an error of its own, and keeps nobody from their turn', async () => {

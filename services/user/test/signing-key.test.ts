@@ -24,7 +24,10 @@ test('the first start makes the key, readable by nobody else; later ones find it
   const again = await loadSigningKey({ dataDir })
   assert.deepEqual([again.jwks, again.secret], [first.jwks, first.secret])
   const [key] = first.jwks.keys
-  assert.deepEqual([first.jwks.keys.length, key!.kty, key!.crv, key!.alg, key!.use], [1, 'OKP', 'Ed25519', 'EdDSA', 'sig'])
+  assert.deepEqual(
+    [first.jwks.keys.length, key!.kty, key!.crv, key!.alg, key!.use],
+    [1, 'OKP', 'Ed25519', 'EdDSA', 'sig'],
+  )
   assert.ok(!('d' in key!), 'only the public half is shown')
   assert.match(first.secret, /^[0-9a-f]{64}$/)
 })
@@ -33,7 +36,12 @@ test('a token is for 15 minutes, and says who and in which role', async (t) => {
   const key = await loadSigningKey({ dataDir: await folder(t) })
   const from = Date.now()
   const { token, expiresAt } = await key.sign({ ...identity, role: 'admin' })
-  assert.deepEqual(await createVerifier({ keys: key.jwks }).verify(token), { userId: 'u1', role: 'admin', sessionId: 's1', expiresAt })
+  assert.deepEqual(await createVerifier({ keys: key.jwks }).verify(token), {
+    userId: 'u1',
+    role: 'admin',
+    sessionId: 's1',
+    expiresAt,
+  })
   assert.ok(expiresAt.getTime() > from + 898_000 && expiresAt.getTime() <= Date.now() + 900_000)
   const later = (ms: number) => createVerifier({ keys: key.jwks, now: () => Date.now() + ms })
   assert.ok(await later(14 * 60_000).verify(token))
@@ -55,7 +63,11 @@ test('so do several processes', async (t) => {
     const { jwks } = await loadSigningKey({ dataDir: process.argv[1] })
     console.log(jwks.keys[0].kid)
     process.exit()`
-  const children = Array.from({ length: 3 }, () => spawn(process.execPath, ['--input-type=module', '-e', `console.log('up');${script}`, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] }))
+  const children = Array.from({ length: 3 }, () =>
+    spawn(process.execPath, ['--input-type=module', '-e', `console.log('up');${script}`, dataDir], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    }),
+  )
   const said = children.map(() => '')
   children.forEach((child, i) => child.stdout.on('data', (text: Buffer) => (said[i] += text.toString())))
   await Promise.all(children.map((child) => once(child.stdout, 'data')))

@@ -105,6 +105,7 @@ create table saga.stream_event (
   primary key (stream, seq)
 );
 
--- The epoch of every stream in this database: ids of another database, or of this one before it was restored, are told apart by it.
+-- The epoch of every stream in this database: ids of another database are told apart by it. After restoring a backup give it another
+-- value, since ids that were given out after the backup mean something else now.
 create table saga.epoch (single boolean primary key default true check (single), value text not null);
 insert into saga.epoch (value) values (substr(replace(gen_random_uuid()::text, '-', ''), 1, 10));

@@ -6,7 +6,7 @@ import {
   type SagaInput,
   type SagaState,
   type SagaView,
-} from '../../src/index.ts'
+} from '@pando/saga'
 import type { Message } from './log.ts'
 import type { Outcome } from './service.ts'
 

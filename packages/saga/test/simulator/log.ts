@@ -1,5 +1,5 @@
-import type { NewEvent } from '../../src/index.ts'
-import type { Random } from '../../src/testing.ts'
+import type { NewEvent } from '@pando/saga'
+import type { Random } from '@pando/saga/testing'
 
 /** An event on its way. Its id is what inboxes know it by; a repeat has the same one. */
 export interface Message {

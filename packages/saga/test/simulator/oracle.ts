@@ -1,4 +1,4 @@
-import type { SagaDefinition } from '../../src/index.ts'
+import type { SagaDefinition } from '@pando/saga'
 import { faultsOf } from '../saga-rules.ts'
 import type { Initiated, Told } from './initiator.ts'
 import type { Row } from './participant.ts'

@@ -1,5 +1,5 @@
-import type { NewEvent } from '../../src/index.ts'
-import type { Random } from '../../src/testing.ts'
+import type { NewEvent } from '@pando/saga'
+import type { Random } from '@pando/saga/testing'
 import { type Log, type Message, messageOf, type Place } from './log.ts'
 
 /** What a transaction leads to: the new state, and the events that it appends. */

@@ -1,5 +1,5 @@
-import type { NewEvent, SagaDefinition } from '../../src/index.ts'
-import { createRandom } from '../../src/testing.ts'
+import type { NewEvent, SagaDefinition } from '@pando/saga'
+import { createRandom } from '@pando/saga/testing'
 import { accountDeletion, signUp } from '../example-sagas.ts'
 import { createInitiator, type Initiated } from './initiator.ts'
 import { createLog, type Message } from './log.ts'
@@ -7,8 +7,8 @@ import { faultsOfRun } from './oracle.ts'
 import { type Answer, type Decide, decider, type Happening, type Holdings, type Row } from './participant.ts'
 import { type Chaos, createService, type Outcome } from './service.ts'
 
-export const DEFINITIONS: readonly SagaDefinition[] = [signUp, accountDeletion]
-export const PARTICIPANTS = ['chat', 'customer'] as const
+const DEFINITIONS: readonly SagaDefinition[] = [signUp, accountDeletion]
+const PARTICIPANTS = ['chat', 'customer'] as const
 
 export interface Run {
   /** What is wrong at the end, as sentences. */
