@@ -27,7 +27,7 @@ export const SERVICE_NAMES = Object.keys(SERVICES) as ServiceName[]
 export interface ProcessOptions {
   config: Config
   log: Logger
-  /** Ends the wait for a database that is not there yet. */
+  /** Ends the wait for a database that is not there yet, and what else of the start can be spared. */
   signal?: AbortSignal | undefined
 }
 
@@ -57,6 +57,7 @@ export async function startServices(
     const postgres =
       config.databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : undefined
     if (postgres) resources.push(() => postgres.stop())
+    signal?.throwIfAborted()
     const signingKey = names.includes('user')
       ? await loadSigningKey({ pem: config.signingKeyPem, dataDir: config.dataDir })
       : undefined
@@ -78,6 +79,7 @@ export async function startServices(
       open(LOG_DATABASE),
       ...names.map(open),
     ])
+    signal?.throwIfAborted()
     // In its own PostgreSQL nobody else can be: a second Pando on the same folder is refused.
     const transport = await createPostgresTransport({
       db: logDb,

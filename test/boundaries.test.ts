@@ -46,11 +46,12 @@ test('the web app imports nothing but types from the packages', () => {
 })
 
 test('no import climbs by ../../', () => {
-  // Two ways are open, both for tests: a package's to test/support, which is no package, because the library must not name it as one;
-  // and those of the whole system to the files that compose it.
+  // Ways that are open, all for tests: a package's to test/support, which is no package, because the library must not name it as one;
+  // a folder of a package's tests to that package's sources; those of the whole system to the files that compose it, and to a feature.
   const open: [from: RegExp, to: RegExp][] = [
     [/^(packages|services)\/[^/]+\/test\//, /^(\.\.\/){3}test\/support\/[a-z-]+\.ts$/],
-    [/^test\/[^/]+\//, /^(\.\.\/){2}[a-z-]+\.ts$/],
+    [/^packages\/[^/]+\/test\/[^/]+\//, /^(\.\.\/){2}src\/[a-z-]+\.ts$/],
+    [/^test\/[^/]+\//, /^(\.\.\/){2}(services\/[a-z]+\/src\/)?[a-z-]+\.ts$/],
   ]
   assert.deepEqual(
     faults((file, path) => path.includes('../../') && !open.some(([from, to]) => from.test(file) && to.test(path))),

@@ -232,10 +232,14 @@ test('a client that leaves, whenever it does, leaves nothing', async (t) => {
         return at === part ? held.promise : undefined
       }
       source.before = hold
-      const openNow = opening(hub, source)
+      let wasOpened = false
+      const openNow = (...args: Parameters<ReturnType<typeof opening>>): void => {
+        opening(hub, source)(...args)
+        wasOpened = true
+      }
       const server = await serve(t, (req, res) => {
-        const held = hold('auth')
-        if (held) void held.then(() => openNow(req, res))
+        const waits = hold('auth')
+        if (waits) void waits.then(() => openNow(req, res))
         else openNow(req, res)
       })
       const client = server.connect('/a?owner=me', 'last-event-id: e0-0\r\n')
@@ -245,6 +249,7 @@ test('a client that leaves, whenever it does, leaves nothing', async (t) => {
       await until('the server knows', () => server.responses[0]!.destroyed)
       await until('it is forgotten', () => hub.stats().open === 0)
       held.resolve()
+      await until('the hub was asked', () => wasOpened)
       await leavesNothing(hub)
       hub.wake('a', 2, source.append('a'))
       hub.end('me')

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { createHost, createLog, createVerifier, loadConfig } from '@pando/service'
 import { proxy } from '../src/proxy.ts'
@@ -131,6 +131,20 @@ test('a service that is gone, or hangs up in the middle of the head: unavailable
     assert.match(answer.headers.get('retry-after')!, /^\d+$/)
     assert.equal(((await answer.json()) as { code: string }).code, 'unavailable')
   }
+})
+
+test('when a service hangs up before the body has come, the connection is not used for another request', async (t) => {
+  const upstream = await serve(t, (request) => request.socket.destroy())
+  const gateway = new URL(await gatewayTo(t, upstream.url))
+  const socket = connect(Number(gateway.port), gateway.hostname)
+  let heard = ''
+  socket.setEncoding('utf8').on('data', (text: string) => (heard += text))
+  socket.write(
+    'POST /api/things HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n',
+  )
+  await once(socket, 'end')
+  assert.match(heard, /^HTTP\/1\.1 503 /)
+  assert.match(heard, /\r\nconnection: close\r\n/i)
 })
 
 test('a body that says that it is too large is refused here', async (t) => {

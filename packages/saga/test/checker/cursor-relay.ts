@@ -3,10 +3,14 @@ import { createBell, createLoop, type Running } from '../../src/loop.ts'
 import type { LogRecord } from '../../src/transport.ts'
 
 /** A wrong relay: it remembers how far it has read, and so never sees what is committed behind that. */
-export function createCursorRelay(db: Database, transport: Transport, batch: number): Running & { idle(): boolean } {
+export function createCursorRelay(
+  db: Database,
+  transport: Transport,
+  batch: number,
+): Running & { emptyLooks: () => number } {
   const bell = createBell()
   let last = 0
-  let idle = false
+  let emptyLooks = 0
   const loop = createLoop({
     bell,
     onError: () => {},
@@ -17,9 +21,10 @@ export function createCursorRelay(db: Database, transport: Transport, batch: num
       )
       await transport.publish(rows)
       last = rows.at(-1)?.seq ?? last
-      idle = rows.length === 0
-      if (idle) await bell.wait(5)
+      if (rows.length > 0) return
+      emptyLooks++
+      await bell.wait(5)
     },
   })
-  return { ...loop, idle: () => idle }
+  return { ...loop, emptyLooks: () => emptyLooks }
 }

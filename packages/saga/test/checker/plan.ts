@@ -36,7 +36,7 @@ export function planOf(seed: number, variant: Variant): Plan {
     variant,
     keys: random.pick([1, 5, 20]),
     writers: 6 + random.below(5),
-    transactions: 100,
+    transactions: 60,
     relays: variant === 'cursor relay' || !repeats ? 1 : 1 + random.below(3),
     leader: variant !== 'no inbox' && random.chance(0.5),
     relayBatch: random.pick([3, 20, 200]),

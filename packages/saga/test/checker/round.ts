@@ -37,7 +37,7 @@ export async function runRound(world: World, plan: Plan): Promise<Outcome> {
   const onError = (error: Error): void => void errors.push(error)
   const prefix = `r${plan.seed}${plan.variant[0]}-`
   const keys = range(1, plan.keys).map((n) => `${prefix}${n}`)
-  await world.shop.query('insert into item (key) select * from unnest($1::text[])', [keys])
+  await steadily(() => world.shop.query('insert into item (key) select * from unnest($1::text[])', [keys]))
 
   const stack = new AsyncDisposableStack()
   const open = (db: { url: string }, max: number, name: string): Database => {
@@ -46,9 +46,9 @@ export async function runRound(world: World, plan: Plan): Promise<Outcome> {
     return opened
   }
   const join = async (): Promise<Transport> => {
-    const transport = await world.join()
+    const transport = await steadily(() => world.join())
     stack.defer(() => transport.close())
-    await transport.ensureTopics(['stock'], PARTITIONS)
+    await steadily(() => transport.ensureTopics(['stock'], PARTITIONS))
     return transport
   }
   const run = <P extends Process>(process: P): P => {
@@ -61,14 +61,14 @@ export async function runRound(world: World, plan: Plan): Promise<Outcome> {
 
   try {
     const writing = open(world.shop, plan.writers, 'writers')
-    let idle = (): boolean => true
+    let looks: (() => number) | undefined
     for (let i = 0; i < plan.relays; i++) {
       const transport = failing(await join(), draw(), plan, weather)
       // The first is in the writers' process: their commits wake it.
       const db = i === 0 ? writing : open(world.shop, 1, `relay ${i}`)
       if (plan.variant === 'cursor relay') {
         const relay = run(createCursorRelay(db, transport, plan.relayBatch))
-        idle = relay.idle
+        looks = relay.emptyLooks
         relay.start()
       } else
         run(
@@ -85,12 +85,7 @@ export async function runRound(world: World, plan: Plan): Promise<Outcome> {
         reactions: [hearing([changed], noting)],
         onError,
       })
-      await until('prepared', () =>
-        consumer.prepare().then(
-          () => true,
-          (thrown) => (isTransient(thrown) ? false : Promise.reject(thrown)),
-        ),
-      )
+      await steadily(() => consumer.prepare())
       run({
         async stop() {
           await consumer.stop()
@@ -125,12 +120,13 @@ export async function runRound(world: World, plan: Plan): Promise<Outcome> {
     await moving
     weather.on = false
     await killing
-    await quiet(world, idle, plan, consumers)
-    const verdicts = await verdictsOf(world, prefix)
+    await quiet(world, looks, consumers)
+    const verdicts = await steadily(() => verdictsOf(world, prefix))
     await stack.disposeAsync()
     const surprises = errors.filter((error) => !isTransient(error))
     for (const { db } of world.services)
-      for (const { key, error } of await listParked(db)) surprises.push(new Error(`${key} is parked: ${error}`))
+      for (const { key, error } of await steadily(() => listParked(db)))
+        surprises.push(new Error(`${key} is parked: ${error}`))
     const fenced = errors.filter((error) => 'code' in error && error.code === 'SAGA_FENCED').length
     const { killed, cut, unpublished } = weather
     return { verdicts, surprises, figures: { committed, killed, cut, unpublished, repeated, fenced } }
@@ -142,24 +138,34 @@ export async function runRound(world: World, plan: Plan): Promise<Outcome> {
 
 /** Resolves when the outbox is empty, as far as the relay can see, and all consumers have read the log to its end. */
 async function quiet(
-  world: World,
-  idle: () => boolean,
-  plan: Plan,
+  { shop }: World,
+  emptyLooks: (() => number) | undefined,
   consumers: readonly { lag(): Promise<{ behind: number }[]> }[],
 ): Promise<void> {
+  // Of two looks that begin from now on, the second one begins after all commits.
+  const enough = (emptyLooks?.() ?? 0) + 2
   await until(
     'quiet',
-    async () => {
-      const sent =
-        plan.variant === 'cursor relay'
-          ? idle()
-          : (await world.shop.query('select from saga.outbox limit 1')).length === 0
-      if (!sent) return false
-      for (const consumer of consumers) if ((await consumer.lag()).some(({ behind }) => behind > 0)) return false
-      return true
-    },
+    () =>
+      steadily(async () => {
+        if (emptyLooks ? emptyLooks() < enough : (await shop.query('select from saga.outbox limit 1')).length > 0)
+          return false
+        for (const consumer of consumers) if ((await consumer.lag()).some(({ behind }) => behind > 0)) return false
+        return true
+      }),
     QUIET_MS,
   )
+}
+
+/** Asks again, when what was asked did not survive a fault. */
+async function steadily<T>(ask: () => Promise<T>): Promise<T> {
+  const { answer } = await until('an answer amid the faults', () =>
+    ask().then(
+      (answer) => ({ answer }),
+      (thrown: unknown) => (isTransient(thrown) ? undefined : Promise.reject(thrown)),
+    ),
+  )
+  return answer
 }
 
 async function verdictsOf(world: World, prefix: string): Promise<Map<string, Verdict>> {

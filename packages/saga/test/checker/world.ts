@@ -42,7 +42,10 @@ export async function createWorld(
   const join = async (): Promise<Transport> => {
     if (!log) return createMemoryTransport({ shared })
     const db = createDatabase({ connectionString: log.url, applicationName: 'log' })
-    const transport = await createPostgresTransport({ db })
+    const transport = await createPostgresTransport({ db }).catch(async (thrown: unknown) => {
+      await db.close()
+      throw thrown
+    })
     return {
       ...transport,
       async close() {

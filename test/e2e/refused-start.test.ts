@@ -1,0 +1,118 @@
+// Starts that cannot be: each ends with exit code 1 and one sentence that names the variable or the folder.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { postmasterOf } from '../support/embedded.ts'
+import { CHEAP, launch, type Pando, scratch } from '../support/process.ts'
+
+const home = scratch()
+
+/** Waits for the end and returns the sentence, which must be all it said but for lines of the log. */
+async function refusal(pando: Pando, ms = 60_000): Promise<string> {
+  assert.deepEqual(await pando.ended(ms), { code: 1, signal: null }, pando.stderr)
+  assert.equal(pando.stdout, '')
+  const lines = pando.stderr.trimEnd().split('\n')
+  const said = lines.filter((line) => !line.startsWith('{'))
+  assert.equal(said.length, 1, `one line, not: ${pando.stderr}`)
+  assert.equal(lines.at(-1), said[0], 'the last word')
+  assert.match(said[0]!, /^Pando cannot start: \S.*\.$/)
+  assert.equal(postmasterOf(pando.dataDir), undefined, 'no PostgreSQL is left')
+  return said[0]!
+}
+
+// Every variable of the contract that can be wrong by itself, with one that needs another.
+const WRONG: [name: string, value: string, also?: Record<string, string>][] = [
+  ['PORT', 'abc'],
+  ['PORT', '70000'],
+  ['HOST', 'http://127.0.0.1'],
+  ['METRICS_PORT', 'on'],
+  ['DATABASE_URL', 'not a url'],
+  ['DATABASE_URL', 'mysql://127.0.0.1/pando'],
+  ['DATABASE_PREFIX', 'Pan-do'],
+  ['KAFKA_BROKERS', 'broker'],
+  ['USER_URL', '127.0.0.1:8101'],
+  ['CUSTOMER_URL', 'http://127.0.0.1:8102/api'],
+  ['CHAT_URL', 'chat'],
+  ['MARKET_URL', 'ftp://127.0.0.1'],
+  ['NOTIFICATION_URL', '-'],
+  ['SIGNING_KEY', 'not a key'],
+  ['ADMIN_USERNAME', 'Root Admin', { ADMIN_PASSWORD: 'long-enough-password' }],
+  ['ADMIN_USERNAME', 'root.admin'],
+  ['ADMIN_PASSWORD', 'short', { ADMIN_USERNAME: 'root.admin' }],
+  ['ADMIN_PASSWORD', 'long-enough-password'],
+  ['PASSWORD_HASH_MEMORY_KIB', '-1'],
+  ['PASSWORD_HASH_PASSES', '0'],
+  ['SIGN_UP_DEADLINE_MS', 'soon'],
+  ['PUBLIC_ORIGIN', 'pando.example'],
+  ['LOG_LEVEL', 'loud'],
+  ['RATE_LIMIT', 'perhaps'],
+]
+
+test('a variable that is not legal', { concurrency: 2 }, async (t) => {
+  const cases = WRONG.map(([name, value, also], i) =>
+    t.test(`${name}=${value}`, async (t) => {
+      const dataDir = join(home, `wrong-${i}`)
+      const pando = launch(t, { dataDir, env: { ...also, [name]: value } })
+      assert.match(await refusal(pando), new RegExp(`^Pando cannot start: ${name}\\b`))
+      assert.equal(pando.stderr.includes('{'), false, 'nothing else is said')
+      assert.equal(existsSync(dataDir), false, 'nothing is made')
+    }),
+  )
+  await Promise.all(cases)
+})
+
+test('npm start passes the exit code on', async (t) => {
+  assert.match(await refusal(launch(t, { dataDir: join(home, 'npm'), env: { PORT: 'abc' }, as: 'npm' })), /PORT="abc"/)
+})
+
+test('a DATA_DIR that is a file', async (t) => {
+  const dataDir = join(home, 'file')
+  writeFileSync(dataDir, '')
+  assert.ok((await refusal(launch(t, { dataDir }))).includes(`DATA_DIR=${dataDir} cannot be made`))
+})
+
+test('a DATA_DIR behind a folder that is closed to others', async (t) => {
+  const closed = join(home, 'closed')
+  mkdirSync(closed)
+  chmodSync(closed, 0o700)
+  const pando = launch(t, { dataDir: join(closed, 'data') })
+  if (process.getuid?.() === 0) assert.ok((await refusal(pando)).includes(`${closed} is closed to the user`))
+  // Otherwise PostgreSQL runs as the same user, who may walk through.
+  else await pando.ready()
+})
+
+test('a PORT that is taken; a METRICS_PORT that is taken is only a warning', async (t) => {
+  const port = await takenPort(t)
+  const dataDir = join(home, 'taken')
+  const sentence = await refusal(launch(t, { dataDir, env: { ...CHEAP, PORT: port } }))
+  assert.match(sentence, new RegExp(`: PORT=${port} is taken on 127\\.0\\.0\\.1: `))
+
+  const pando = launch(t, { dataDir, env: { ...CHEAP, METRICS_PORT: port } })
+  await pando.ready()
+  assert.match(pando.stderr, new RegExp(`"msg":"METRICS_PORT=${port} cannot be listened on`))
+})
+
+test('a DATABASE_URL where nobody answers, or that is refused', async (t) => {
+  const dataDir = join(home, 'elsewhere')
+  const port = await takenPort(t)
+  const [away, silent, refused] = await Promise.all(
+    [`127.0.0.1:1`, `127.0.0.1:${port}`, new URL(process.env.TEST_DATABASE_URL!).host].map((host) =>
+      refusal(launch(t, { dataDir, env: { DATABASE_URL: `postgres://nobody-has-this-name:secret@${host}/postgres` } })),
+    ),
+  )
+  assert.match(away!, /: PostgreSQL at 127\.0\.0\.1:1 does not answer \(.+\): start it or correct DATABASE_URL\.$/)
+  assert.match(silent!, new RegExp(`: PostgreSQL at 127\\.0\\.0\\.1:${port} does not answer .*DATABASE_URL\\.$`))
+  assert.match(refused!, /: PostgreSQL at \S+ refuses the connection \(.+\): correct DATABASE_URL\.$/)
+  assert.equal([away, silent, refused].join().includes('secret'), false)
+})
+
+/** Somebody listens there, and never says a word. */
+async function takenPort(t: TestContext): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => void server.close())
+  return String((server.address() as AddressInfo).port)
+}

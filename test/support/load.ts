@@ -1,0 +1,184 @@
+// Clients of Pando that sign up, look on, log in and leave, all at once, and remember what they were told.
+import type { Random } from '@pando/saga/testing'
+import { type Answer, Client, type EventStream } from './client.ts'
+import { type Newcomer, newcomer, type SignedUp, viewsOf } from './people.ts'
+import type { Scope } from './postgres.ts'
+
+const NO_ANSWER = 'no answer'
+
+/** Somebody who asked for an account, and what the answers said. */
+export interface Guest {
+  readonly who: Newcomer
+  /** Of the sign-up; undefined while nobody answered. */
+  sagaId?: string
+  userId?: string
+  /** What a stream of the sign-up has shown so far. */
+  versions: number[]
+  lastEventId?: string
+  /** The account's deletion was asked for. */
+  leaving?: { token: string; sagaId?: string }
+}
+
+export interface Load {
+  readonly guests: readonly Guest[]
+  /** Answers that no client may get, as sentences. */
+  readonly faults: readonly string[]
+  readonly counts: Readonly<Record<string, number>>
+  /** How many requests were answered, in whatever way. */
+  answers(): number
+  /** Goes on at this address until stopped: nothing new is asked from that very moment on; resolves when all have had their answers. */
+  at(url: string): { stop(): Promise<void> }
+}
+
+/** `clients` at once, each with one request after the other, chosen by `random`; at the latest the end of the test stops them. */
+export function createLoad(scope: Scope, { random, clients }: { random: Random; clients: number }): Load {
+  const guests: Guest[] = []
+  const faults: string[] = []
+  const counts: Record<string, number> = {}
+  const count = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1)
+  const some = (wanted: (guest: Guest) => boolean): Guest | undefined => {
+    // A few tries only: it is no fault when there is none.
+    for (let i = 0; i < 5 && guests.length > 0; i++) {
+      const guest = random.pick(guests)
+      if (wanted(guest)) return guest
+    }
+    return undefined
+  }
+  const newGuest = (): Guest => {
+    const guest: Guest = { who: newcomer({ username: `guest${guests.length}` }), versions: [] }
+    guests.push(guest)
+    return guest
+  }
+
+  /** Whether it is the answer that was hoped for; any but those, and 503 with Retry-After, is a fault. */
+  function is(
+    status: number,
+    what: string,
+    answer: Pick<Answer<unknown>, 'status' | 'headers' | 'text'>,
+    others: readonly number[] = [],
+  ): boolean {
+    count(`${what} ${answer.status}`)
+    const isBusy = answer.status === 503 && Number(answer.headers['retry-after']) > 0
+    if (answer.status !== status && !others.includes(answer.status) && !isBusy)
+      faults.push(`${what}: ${answer.status} ${answer.text}`)
+    return answer.status === status
+  }
+
+  const keyOf = ({ who }: Guest) => ({ 'idempotency-key': who.username })
+
+  async function signUp(client: Client): Promise<void> {
+    const guest = newGuest()
+    const answer = await client.post<SignedUp>('/api/users', guest.who, keyOf(guest))
+    if (is(202, 'sign-up', answer)) accept(guest, answer.body)
+  }
+
+  async function signUpAndWatch(client: Client): Promise<void> {
+    const guest = newGuest()
+    const stream = await client.stream('/api/users', { method: 'POST', body: guest.who, headers: keyOf(guest) })
+    if (stream.status === 200) guest.sagaId = stream.headers.location!.split('/').at(-1)!
+    await watch(guest, stream, 'sign-up with stream')
+  }
+
+  /** Asks again, with the same key, where the answer was lost: it may say that the first attempt still runs, never that the name is taken. */
+  async function askAgain(client: Client): Promise<void> {
+    const guest = some(({ sagaId }) => sagaId === undefined)
+    const answer = guest && (await client.post<SignedUp & { code?: string }>('/api/users', guest.who, keyOf(guest)))
+    if (answer && is(202, 'sign-up again', answer, answer.body.code === 'conflict' ? [409] : []))
+      accept(guest!, answer.body)
+  }
+
+  function accept(guest: Guest, { id, userId }: SignedUp): void {
+    if (guest.sagaId !== undefined && guest.sagaId !== id)
+      faults.push(`${guest.who.username} was told of two sign-ups: ${guest.sagaId} and ${id}`)
+    guest.sagaId = id
+    guest.userId = userId
+  }
+
+  async function resume(client: Client): Promise<void> {
+    const guest = some(({ lastEventId }) => lastEventId !== undefined)
+    if (!guest) return
+    const stream = await client.stream(`/api/sagas/sign-up/${guest.sagaId}/events`, {
+      headers: { 'last-event-id': guest.lastEventId! },
+    })
+    await watch(guest, stream, 'resume')
+  }
+
+  async function watch(guest: Guest, stream: EventStream, what: string): Promise<void> {
+    // Longer than any saga may take, so that one that hangs shows.
+    const events = await stream.ended(60_000)
+    const views = viewsOf(events)
+    guest.versions.push(...views.map(({ version }) => version))
+    if (views.length > 0) guest.lastEventId = events.at(-1)!.id!
+    if (guest.versions.some((version, i) => version !== i + 1))
+      faults.push(`${what}: versions ${guest.versions.join()} of ${guest.sagaId}`)
+    // Seen to its end already, or gone with the account.
+    is(200, what, stream, what === 'resume' ? [204, ...(guest.leaving ? [404] : [])] : [])
+  }
+
+  async function logIn(client: Client, guest: Guest): Promise<string | undefined> {
+    const { username, password } = guest.who
+    const answer = await client.post<{ accessToken: string }>('/api/sessions', { username, password })
+    // Not there yet, failed, or gone again.
+    return is(201, 'log-in', answer, [401]) ? answer.body.accessToken : undefined
+  }
+
+  async function look(client: Client): Promise<void> {
+    const guest = some(({ sagaId, leaving }) => sagaId !== undefined && !leaving)
+    const token = guest && (await logIn(client, guest))
+    if (token === undefined) return
+    const answer = await new Client(client.url, { token }).get<{ balance: number }>('/api/me/wallet')
+    // Meanwhile somebody may have had the account deleted.
+    if (is(200, 'wallet', answer, guest!.leaving ? [401, 404] : []) && answer.body.balance !== 0)
+      faults.push(`wallet: ${answer.text}`)
+  }
+
+  async function leave(client: Client): Promise<void> {
+    const guest = some(({ sagaId, leaving }) => sagaId !== undefined && !leaving)
+    const token = guest && (await logIn(client, guest))
+    if (token === undefined || guest!.leaving) return
+    guest!.leaving = { token }
+    const answer = await new Client(client.url, { token }).delete<SignedUp>('/api/me', {
+      password: guest!.who.password,
+    })
+    if (is(202, 'deletion', answer)) guest!.leaving.sagaId = answer.body.id
+  }
+
+  const actions = [
+    signUp,
+    signUp,
+    signUp,
+    signUp,
+    signUpAndWatch,
+    signUpAndWatch,
+    signUpAndWatch,
+    askAgain,
+    look,
+    leave,
+    resume,
+  ]
+
+  return {
+    guests,
+    faults,
+    counts,
+    answers: () => Object.entries(counts).reduce((sum, [what, times]) => sum + (what === NO_ANSWER ? 0 : times), 0),
+    at(url) {
+      let stopped = false
+      scope.after(async () => void (stopped = true))
+      const client = new Client(url)
+      const goOn = async (): Promise<void> => {
+        while (!stopped)
+          await random
+            .pick(actions)(client)
+            .catch(() => count(NO_ANSWER))
+      }
+      const done = Promise.all(Array.from({ length: clients }, goOn))
+      return {
+        async stop() {
+          stopped = true
+          await done
+        },
+      }
+    },
+  }
+}
