@@ -53,6 +53,18 @@ test('what is changed is changed, what is not given stays, and the chat learns t
   })
 })
 
+test("with an Idempotency-Key a change happens once, and the key is the user's own", async () => {
+  const [who, other] = await Promise.all([person(system.url), person(system.url)])
+  const key = { 'idempotency-key': 'the same for both' }
+  const first = await who.client.patch('/api/me', { statusMessage: 'one' }, key)
+  await who.client.patch('/api/me', { statusMessage: 'two' })
+  const again = await who.client.patch('/api/me', { statusMessage: 'one' }, key)
+  assert.deepEqual([again.status, again.text], [200, first.text])
+  assert.equal((await who.client.get('/api/me')).body.statusMessage, 'two')
+  assertProblem(await who.client.patch('/api/me', { statusMessage: 'three' }, key), 409, 'idempotency_mismatch')
+  assert.equal((await other.client.patch('/api/me', { statusMessage: 'four' }, key)).body.id, other.id)
+})
+
 test('what is not valid changes nothing', async () => {
   const before = (await me.client.get('/api/me')).body
   for (const [body, path] of [

@@ -241,6 +241,17 @@ test('devices come in pages, the newest first', async () => {
     assertProblem(await who.client.get(`/api/sessions?${query}`), 400, 'validation_failed')
 })
 
+test('the eleventh log-in of a minute to one account is told how long to wait; another account is not', async () => {
+  const [who, other] = await Promise.all([person(system.url), person(system.url)])
+  const limited = new Client((await system.join(['user'], { RATE_LIMIT: 'on' })).url)
+  const attempt = ({ username }: Person, password: string) => limited.post('/api/sessions', { username, password })
+  for (let i = 0; i < 10; i++) assertProblem(await attempt(who, 'not the password'), 401, 'invalid_credentials')
+  const answer = await attempt(who, who.password)
+  assertProblem(answer, 429, 'rate_limited')
+  assert.match(answer.headers['retry-after']!, /^[1-9]\d*$/)
+  assert.equal((await attempt(other, other.password)).status, 201)
+})
+
 test('a browser whose access token has ended logs out by its refresh cookie', async () => {
   const { client, cookies, bearer } = await browserOf(await person(system.url))
   cookies.set('pando_access', 'ended')

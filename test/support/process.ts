@@ -77,26 +77,28 @@ export function launch(scope: Scope, { dataDir, env = {}, as = 'node' }: PandoOp
     child[from].setEncoding('utf8').on('data', (chunk) => (said[from] = (said[from] + chunk).slice(-TAIL)))
   const words = (): string => `it said: ${`${said.stdout}${said.stderr}`.trim().slice(-2_000)}`
 
-  /** The program under npm, from when it holds its DATA_DIR. */
+  /** The program under npm, from when it holds its DATA_DIR; known from then on, whoever holds that later. */
+  let program: number | undefined
   function programPid(): number | undefined {
-    const number = Number(readIfThere(join(dataDir, 'pando.pid')))
-    return number > 0 && isInGroup(number, pid!) ? number : undefined
+    const holder = Number(readIfThere(join(dataDir, 'pando.pid')))
+    if (holder > 0 && isInGroup(holder, pid!)) program = holder
+    return program !== undefined && isInGroup(program, pid!) ? program : undefined
   }
 
   function signal(name: NodeJS.Signals, to: 'leader' | 'group' = 'leader'): void {
-    const program = isRunning(child) ? undefined : programPid()
+    const orphan = isRunning(child) ? undefined : programPid()
     if (isRunning(child)) send(to === 'group' ? -pid! : pid!, name)
-    else if (program !== undefined) send(program, name)
+    else if (orphan !== undefined) send(orphan, name)
   }
 
   /** Signals what there is and returns the numbers. */
   function killNow(what: 'group' | 'all' = 'all'): number[] {
-    const program = programPid() ?? []
+    const running = programPid() ?? []
     const server = what === 'all' ? postmasterOf(dataDir) : undefined
     const servers = server === undefined ? [] : [server, ...childrenOf(server)]
     signal('SIGKILL', 'group')
     for (const one of servers) send(one, 'SIGKILL')
-    return servers.concat(program)
+    return servers.concat(running)
   }
 
   async function kill(what: 'group' | 'all'): Promise<void> {
@@ -125,6 +127,7 @@ export function launch(scope: Scope, { dataDir, env = {}, as = 'node' }: PandoOp
       })
       const ready = url()
       if (ready === undefined) throw new Error(`it ended before it was ready; ${words()}`)
+      programPid()
       return ready
     },
     async ended(ms = 30_000) {
