@@ -9,6 +9,8 @@ import { postmasterOf } from '../support/embedded.ts'
 import { CHEAP, launch, type Pando, scratch } from '../support/process.ts'
 
 const home = scratch()
+// A busy machine may take ten times as long as an idle one.
+const timeout = 180_000
 
 /** Waits for the end and returns the sentence, which must be all it said but for lines of the log. */
 async function refusal(pando: Pando, ms = 60_000): Promise<string> {
@@ -51,7 +53,7 @@ const WRONG: [name: string, value: string, also?: Record<string, string>][] = [
   ['RATE_LIMIT', 'perhaps'],
 ]
 
-test('a variable that is not legal', { concurrency: 2 }, async (t) => {
+test('a variable that is not legal', { concurrency: 2, timeout }, async (t) => {
   const cases = WRONG.map(([name, value, also], i) =>
     t.test(`${name}=${value}`, async (t) => {
       const dataDir = join(home, `wrong-${i}`)
@@ -64,17 +66,17 @@ test('a variable that is not legal', { concurrency: 2 }, async (t) => {
   await Promise.all(cases)
 })
 
-test('npm start passes the exit code on', async (t) => {
+test('npm start passes the exit code on', { timeout }, async (t) => {
   assert.match(await refusal(launch(t, { dataDir: join(home, 'npm'), env: { PORT: 'abc' }, as: 'npm' })), /PORT="abc"/)
 })
 
-test('a DATA_DIR that is a file', async (t) => {
+test('a DATA_DIR that is a file', { timeout }, async (t) => {
   const dataDir = join(home, 'file')
   writeFileSync(dataDir, '')
   assert.ok((await refusal(launch(t, { dataDir }))).includes(`DATA_DIR=${dataDir} cannot be made`))
 })
 
-test('a DATA_DIR behind a folder that is closed to others', async (t) => {
+test('a DATA_DIR behind a folder that is closed to others', { timeout }, async (t) => {
   const closed = join(home, 'closed')
   mkdirSync(closed)
   chmodSync(closed, 0o700)
@@ -84,7 +86,7 @@ test('a DATA_DIR behind a folder that is closed to others', async (t) => {
   else await pando.ready()
 })
 
-test('a PORT that is taken; a METRICS_PORT that is taken is only a warning', async (t) => {
+test('a PORT that is taken; a METRICS_PORT that is taken is only a warning', { timeout }, async (t) => {
   const port = await takenPort(t)
   const dataDir = join(home, 'taken')
   const sentence = await refusal(launch(t, { dataDir, env: { ...CHEAP, PORT: port } }))
@@ -95,7 +97,7 @@ test('a PORT that is taken; a METRICS_PORT that is taken is only a warning', asy
   assert.match(pando.stderr, new RegExp(`"msg":"METRICS_PORT=${port} cannot be listened on`))
 })
 
-test('a DATABASE_URL where nobody answers, or that is refused', async (t) => {
+test('a DATABASE_URL where nobody answers, or that is refused', { timeout }, async (t) => {
   const dataDir = join(home, 'elsewhere')
   const port = await takenPort(t)
   const [away, silent, refused] = await Promise.all(

@@ -11,7 +11,7 @@ import { prepareStock } from './stock.ts'
 // Writers, relays and consumers on a real PostgreSQL, killed and cut at random: nothing is lost, doubled or out of order. The same oracle
 // must see two well-known mistakes. SEED=… runs the rounds of a seed again, CHECKER_ROUNDS=… more of them.
 
-const ROUNDS = Number(process.env.CHECKER_ROUNDS ?? 4)
+const ROUNDS = Number(process.env.CHECKER_ROUNDS ?? 3)
 const WRONG_ROUNDS = 8
 const SEED = Number(process.env.SEED ?? randomInt(1_000_000))
 const ROUND_MS = 40_000

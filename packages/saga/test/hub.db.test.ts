@@ -216,10 +216,12 @@ test('5,000 open streams need no more database connections than one', async (t) 
   const before = await medianOfQueries(five, 200)
   const mostConnections = await countConnections(t, five)
   const clients = fork(new URL('../../../test/support/sse-clients.ts', import.meta.url))
-  t.after(() => clients.disconnect())
+  const ended = new AbortController()
+  clients.on('exit', (code) => ended.abort(new Error(`the clients' process ended with ${code}`)))
+  t.after(() => clients.kill())
   const ask = async (order: ClientOrder): Promise<ClientReply> => {
     clients.send(order)
-    const [reply] = (await once(clients, 'message')) as [ClientReply]
+    const [reply] = (await once(clients, 'message', { signal: ended.signal })) as [ClientReply]
     return reply
   }
 

@@ -36,14 +36,14 @@ export function planOf(seed: number, variant: Variant): Plan {
     variant,
     keys: random.pick([1, 5, 20]),
     writers: 6 + random.below(5),
-    transactions: 60,
+    transactions: 50,
     relays: variant === 'cursor relay' || !repeats ? 1 : 1 + random.below(3),
     leader: variant !== 'no inbox' && random.chance(0.5),
     relayBatch: random.pick([3, 20, 200]),
     consumerBatch: random.pick([5, 40, 500]),
     publishFails: repeats ? [0.05 * random.next(), variant === 'no inbox' ? 0.2 : 0.15 * random.next()] : [0, 0],
     cuts: [0.02 * random.next(), 0.05 * random.next(), 0.05 * random.next()],
-    killEveryMs: random.pick([30, 100, 300]),
+    killEveryMs: random.pick([50, 120, 300]),
     killServicesOnly: !repeats,
   }
 }

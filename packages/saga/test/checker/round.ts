@@ -67,7 +67,7 @@ export async function runRound(world: World, plan: Plan): Promise<Outcome> {
       // The first is in the writers' process: their commits wake it.
       const db = i === 0 ? writing : open(world.shop, 1, `relay ${i}`)
       if (plan.variant === 'cursor relay') {
-        const relay = run(createCursorRelay(db, transport, plan.relayBatch))
+        const relay = run(createCursorRelay(open(world.shop, 1, 'cursor relay'), transport, plan.relayBatch))
         looks = relay.emptyLooks
         relay.start()
       } else
