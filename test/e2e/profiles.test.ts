@@ -55,7 +55,7 @@ test('what is changed is changed, what is not given stays, and the chat learns t
 
 test("with an Idempotency-Key a change happens once, and the key is the user's own", async () => {
   const [who, other] = await Promise.all([person(system.url), person(system.url)])
-  const key = { 'idempotency-key': 'the same for both' }
+  const key = { 'idempotency-key': 'the-same-for-both' }
   const first = await who.client.patch('/api/me', { statusMessage: 'one' }, key)
   await who.client.patch('/api/me', { statusMessage: 'two' })
   const again = await who.client.patch('/api/me', { statusMessage: 'one' }, key)

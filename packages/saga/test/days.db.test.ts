@@ -150,5 +150,6 @@ test('a day is added while others are in the middle of writing and reading', asy
 
 test('any other error comes out', async (t) => {
   const db = await testDatabase(t)
-  await assert.rejects(ensureDays(db, 'diary.entry', KEPT), { code: '3F000' })
+  // No such schema, or, on newer servers, no such table.
+  await assert.rejects(ensureDays(db, 'diary.entry', KEPT), { code: /^(3F000|42P01)$/ })
 })
