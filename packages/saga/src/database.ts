@@ -133,9 +133,15 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
 
     async lease() {
-      const client = await pool.connect()
-      // Between checkout and release the pool does not listen; an error without a listener would end the process.
-      client.on('error', onError)
+      const client = await new Promise<pg.PoolClient>((resolve, reject) => {
+        pool.connect((error, ready) => {
+          // Between checkout and release the pool does not listen; an error without a listener would end the process. At once, since
+          // the answer that frees a connection and its end may come in one chunk.
+          ready?.on('error', onError)
+          if (ready) resolve(ready)
+          else reject(error ?? new Error('the pool gave no connection'))
+        })
+      })
       let sound = true
       return {
         async query(text, values) {
