@@ -1,3 +1,4 @@
+import { createCaution } from './caution.ts'
 import { type Database } from './database.ts'
 import { asError, isTransient, SagaError } from './errors.ts'
 import type { Received } from './event.ts'
@@ -8,6 +9,7 @@ import { addToParked, noteFailure, park, type ParkedEvent, storable, takeParked 
 import { createPositions } from './positions.ts'
 import { nameOf, type Reaction, reactionTable, rounds, runReaction } from './reaction.ts'
 import { placeOf, readEvent, type Sorted, sortRecords } from './received.ts'
+import { type Spans, type Trace, traced } from './trace.ts'
 import { retryOnConflict, transaction, type Tx } from './transaction.ts'
 import type { LogReader, PlacedRecord, Transport, Want } from './transport.ts'
 
@@ -16,10 +18,13 @@ import type { LogReader, PlacedRecord, Transport, Want } from './transport.ts'
 // not at all. When a batch fails: a passing error repeats it; anything else narrows it down (by lane, then by halves) to the event at
 // fault, which is tried three more times and then parked with its key, while all other keys go on. What cannot be read is parked at
 // once. No lane waits for another's bad event: only the first one of a lane is dealt with in a turn, after the lanes that are well.
+// What ends the process instead of failing is found by caution.ts.
 
 const POLL_MS = 500
 /** How long a position may stay unsaved that only passed events of no concern. */
 const SAVE_MS = 1_000
+/** How often the log's own tools are told of the positions, where it has such. */
+const SHOW_MS = 5_000
 const RETRY_PAUSES_MS = [20, 100, 500]
 /** Others were in the way: a conflict, a deadlock, a lock not to be had, a fence. Fewer rows at a time get through. */
 const CONTENDED = new Set(['40001', '40P01', '55P03', 'SAGA_FENCED'])
@@ -52,17 +57,30 @@ export function createConsumer(options: {
   transport: Transport
   reactions: readonly Reaction[]
   partitions: number
+  /** What the log's own tools know the positions by; default: they are told nothing. */
+  group?: string
   /** Records a batch takes at most, about. */
   batch?: number
   onError?: (error: Error) => void
+  trace?: Trace | undefined
 }): Consumer {
-  const { db, transport, reactions, partitions, batch = 500, onError = () => {} } = options
+  const { db, transport, reactions, partitions, group, batch = 500, onError = () => {}, trace } = options
   const table = reactionTable(reactions)
   const types = new Set([...table.values()].map(({ kind }) => kind.type))
   const topics = [...new Set([...table.values()].map(({ kind }) => kind.topic))].toSorted()
   const lanes = createLanes(db, partitions)
   const bell = createBell()
   const positions = createPositions({ db, transport, topics, partitions })
+  const caution = createCaution({
+    db,
+    transport,
+    topics,
+    lanes,
+    positions,
+    concerns: ({ type }) => types.has(type),
+    handle,
+    park: (record, kills) => commit([record], kills, deadly(record, kills)),
+  })
   const stopped = new Map<number, Error>()
   const count = { consumed: 0, repeated: 0, skipped: 0, failed: 0, parked: 0 }
   let reader: LogReader | undefined
@@ -73,14 +91,17 @@ export function createConsumer(options: {
   // After a failure the positions in memory may be wrong.
   let stale = true
   let savedAt = 0
+  let shownAt = 0
 
   async function turn(stopping: () => boolean): Promise<void> {
     const taken = await lanes.balance()
     if (stale || taken.length > 0 || !positions.cover(lanes.owned.size)) await positions.load(lanes.owned)
     stale = true
+    await caution.judge()
     const records = await poll(positions.wants().filter((want) => !stopped.has(want.partition)))
-    if (records.length > 0 && !stopping()) await handle(records, stopping)
+    if (records.length > 0 && !stopping()) await handleWithCare(records, stopping)
     if (Date.now() - savedAt >= SAVE_MS) await savePassed()
+    if (group !== undefined && Date.now() - shownAt >= SHOW_MS) show(group)
     stale = false
   }
 
@@ -91,6 +112,19 @@ export function createConsumer(options: {
     if (moves.length === 0) return
     await transaction(db, (tx) => accept(tx, moves, []))
     positions.advance(moves, true)
+  }
+
+  // Nobody waits for it, and nothing depends on it: a log that is away is told of by the polls.
+  function show(name: string): void {
+    shownAt = Date.now()
+    const wants = positions.wants()
+    if (wants.length > 0) transport.showPositions?.(name, wants).catch(() => {})
+  }
+
+  async function handleWithCare(records: readonly PlacedRecord[], stopping: () => boolean): Promise<void> {
+    const { rest, error } = await caution.handle(records, stopping)
+    if (rest.length > 0 && !stopping()) await handle(rest, stopping)
+    if (error) throw error
   }
 
   async function handle(records: readonly PlacedRecord[], stopping: () => boolean): Promise<void> {
@@ -197,7 +231,7 @@ export function createConsumer(options: {
     const known = records.filter((record) => types.has(record.type))
     if (known.length > 0) {
       let fresh = 0
-      const sorted = await transaction(db, async (tx) => {
+      const work = async (tx: Tx, spans: Spans | undefined): Promise<Sorted> => {
         const accepted = await accept(tx, moves, known)
         fresh = accepted.fresh.length
         const found = sortRecords(
@@ -208,9 +242,10 @@ export function createConsumer(options: {
         )
         if (found.failed.length > 0) await park(tx, found.failed, attempt)
         if (found.waiting.length > 0) await addToParked(tx, found.waiting)
-        await react(tx, found.events)
+        await react(tx, found.events, spans)
         return found
-      })
+      }
+      const sorted = await traced(trace, (spans) => transaction(db, (tx) => work(tx, spans)))
       positions.advance(moves, true)
       count.consumed += fresh
       count.repeated += known.length - fresh
@@ -226,8 +261,11 @@ export function createConsumer(options: {
       onError(new Error(`key "${record.key}" is parked: ${placeOf(record)} failed ${attempts} times`, { cause: error }))
   }
 
-  async function react(tx: Tx, events: readonly Received[]): Promise<void> {
-    for (const [reaction, group] of rounds(events, (event) => table.get(nameOf(event))!.reaction))
+  async function react(tx: Tx, events: readonly Received[], spans: Spans | undefined): Promise<void> {
+    for (const [reaction, group] of rounds(
+      spans?.begin('react', events) ?? events,
+      (event) => table.get(nameOf(event))!.reaction,
+    ))
       await runReaction(reaction, group, tx)
   }
 
@@ -236,10 +274,12 @@ export function createConsumer(options: {
     let taken: ParkedEvent | undefined
     try {
       await retryOnConflict(() =>
-        transaction(db, async (tx) => {
-          taken = await takeParked(tx, key)
-          if (taken) await react(tx, [readEvent(taken, table, taken.attempts + 1)])
-        }),
+        traced(trace, (spans) =>
+          transaction(db, async (tx) => {
+            taken = await takeParked(tx, key)
+            if (taken) await react(tx, [readEvent(taken, table, taken.attempts + 1)], spans)
+          }),
+        ),
       )
     } catch (thrown) {
       if (taken && !isTransient(thrown)) await noteFailure(db, key, asError(thrown))
@@ -287,6 +327,12 @@ interface Failure {
   error: Error
   attempt: number
 }
+
+const deadly = (record: PlacedRecord, kills: number): SagaError =>
+  new SagaError(
+    'SAGA_EVENT_DEADLY',
+    `${placeOf(record)} ended the process ${kills} times: mend what ends it before the key is redriven`,
+  )
 
 const isContended = (error: Error): boolean => 'code' in error && CONTENDED.has(String(error.code))
 

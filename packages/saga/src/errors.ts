@@ -1,8 +1,10 @@
 const CODES = [
   'SAGA_EVENT_INVALID', // data does not fit its event's schema
   'SAGA_EVENT_UNREADABLE', // a record that is no envelope, or of a newer major version
+  'SAGA_EVENT_DEADLY', // whoever handled it was ended by it, again and again
   'SAGA_EVENT_UNDECLARED', // a reaction emitted an event that its `emits` does not name
   'SAGA_DEFINITION', // two definitions contradict each other
+  'SAGA_LOG_UNAVAILABLE', // the log cannot be reached, or does not do what it was asked for the moment
   'SAGA_LOG_CHANGED', // the log is not the one the position was made on
   'SAGA_OFFSET_OUT_OF_LOG', // the record at the position is no longer, or not yet, in the log
   'SAGA_PARTITIONS_CHANGED', // a topic has another number of partitions than the system says
@@ -50,6 +52,7 @@ const TRANSIENT_CODES = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'SAGA_FENCED',
+  'SAGA_LOG_UNAVAILABLE',
 ])
 // What `pg` says, without a code, when a connection ends under a query or cannot be had.
 const TRANSIENT_MESSAGES =

@@ -1,5 +1,6 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { asError } from './errors.ts'
+import { createGroups } from './groups.ts'
 import { createBell } from './loop.ts'
 import { answerBusy, begin, COMMENT, frame, HEARTBEAT, jitter } from './sse.ts'
 import { type Cursor, formatCursor, type StoredEvent, type StreamHead, type StreamSource } from './streams.ts'
@@ -29,6 +30,8 @@ const BEAT_MS = 15_000
 const STALL_MS = 30_000
 const ROTATE_MS = [8 * 60_000, 12 * 60_000] as const
 const LAST_BYTES_MS = 1_000
+const NO_HEADERS = {}
+const NO_RAW_HEADERS: string[] = []
 
 export interface OpenOptions {
   source: StreamSource
@@ -56,12 +59,25 @@ export interface OpenOptions {
 export interface Hub {
   /** Answers with the stream; returns at once. When the hub is full: a 200 that tells the client to come back later. */
   open(res: ServerResponse, options: OpenOptions): void
-  /** Tells of an event that is committed; without `event` only that there is one. Never throws. */
-  wake(stream: string, seq: number, event?: StoredEvent): void
-  /** Writes an event that is stored nowhere (typing, presence) to the open streams of this process. */
+  /**
+   * Tells of an event that is committed; without `event` only that there is one. Never throws. Returns to how many clients it was written
+   * at once; others read it from the store.
+   */
+  wake(stream: string, seq: number, event?: StoredEvent): number
+  /**
+   * Writes an event that is stored nowhere (typing, presence) to the open streams of this process: perhaps before stored events that they
+   * still catch up with, and not to those whose clients do not read.
+   */
   send(stream: string, type: string, data: unknown): void
   /** Ends the streams of an owner, or of one of its sessions. */
   end(owner: string, session?: string): void
+  /** Ends what is open of one stream. */
+  close(stream: string): void
+  /**
+   * Calls `listener`, which must not throw, when a stream of this source, by its name, is opened by a first client of this process, and
+   * when it has none any more; the returned function ends that.
+   */
+  onStream(source: StreamSource, listener: (stream: string, isOpen: boolean) => void): () => void
   stats(): {
     open: number
     catching: number
@@ -71,6 +87,8 @@ export interface Hub {
     queued: number
     reading: number
     written: number
+    /** Bytes that clients have not taken yet, as far as they are not in the kernel's buffers. */
+    buffered: number
   }
   /** Ends all streams, spread over `drainMs`, and opens no more. Resolves when all are closed: those whose clients do not read, by force. */
   stop(drainMs?: number): Promise<void>
@@ -97,6 +115,14 @@ interface Stream {
   beats: number
   /** Since when it waits for the client to read. */
   stalledAt: number
+  /** The stream's own headers, while nothing is written yet. */
+  headers: Readonly<Record<string, string>> | undefined
+}
+
+/** Finds a stream by its response, so that the listeners are the same functions for all: two closures less for each. */
+const STREAM = Symbol('stream')
+interface Answer extends ServerResponse {
+  [STREAM]?: Stream
 }
 
 export interface HubOptions {
@@ -111,11 +137,12 @@ export interface HubOptions {
 export function createHub(options: HubOptions = {}): Hub {
   const { maxStreams = 20_000, maxPerOwner = 6, onError = () => {} } = options
   const all = new Set<Stream>()
-  const byName = new Map<string, Set<Stream>>()
-  const byOwner = new Map<string, Set<Stream>>()
+  const byName = createGroups<string, Stream>()
+  const byOwner = createGroups<string, Stream>()
   const toPlace = new Set<Stream>()
   const toRead = new Set<Stream>()
   const reading = new Set<Stream>()
+  const listeners = createGroups<StreamSource, (stream: string, isOpen: boolean) => void>()
   const quiet = createBell()
   let reads = 0
   let written = 0
@@ -124,16 +151,15 @@ export function createHub(options: HubOptions = {}): Hub {
   let looking = false
   let stopping: Promise<void> | undefined
 
-  function open(res: ServerResponse, { source, stream: name, owner, headers = {}, known, ...rest }: OpenOptions): void {
+  function open(res: Answer, { source, stream: name, owner, headers = {}, known, ...rest }: OpenOptions): void {
     // The client left while the caller found out who it is; there will be no other 'close'.
     if (res.destroyed) return
     if (stopping || res.req.method === 'HEAD') {
       begin(res, headers)
       return void res.end()
     }
-    const full = all.size >= maxStreams || (owner !== undefined && (byOwner.get(owner)?.size ?? 0) >= maxPerOwner)
+    const full = all.size >= maxStreams || (owner !== undefined && byOwner.size(owner) >= maxPerOwner)
     if (full) return answerBusy(res, headers)
-    begin(res, headers)
     const now = Date.now()
     const stream: Stream = {
       res,
@@ -151,16 +177,34 @@ export function createHub(options: HubOptions = {}): Hub {
       beatAt: now + jitter(0, BEAT_MS - SWEEP_MS),
       beats: 0,
       stalledAt: 0,
+      headers,
     }
-    res.on('close', () => forget(stream))
-    res.on('drain', () => drained(stream))
+    // A client takes the first bytes for a word that it will hear of all that comes from then on, and fetches its state. So one that
+    // starts now gets them when it is known where that is.
+    if (known || stream.asked !== 'now') greet(stream)
+    res[STREAM] = stream
+    res.on('close', closed)
+    res.on('drain', drained)
     res.on('error', ignore)
+    letGo(res.req)
     all.add(stream)
-    add(byName, name, stream)
-    if (owner !== undefined) add(byOwner, owner, stream)
+    if (byName.add(name, stream)) tell(stream, true)
+    if (owner !== undefined) byOwner.add(owner, stream)
     sweeper ??= setInterval(sweep, SWEEP_MS).unref()
     if (known) writeEvents(stream, known)
     else catchUp(stream)
+  }
+
+  /** What a client sent, a token mostly, is of no use to a stream that is open for minutes. */
+  function letGo(req: IncomingMessage): void {
+    req.headers = NO_HEADERS
+    req.rawHeaders = NO_RAW_HEADERS
+  }
+
+  /** Writes the first bytes, once. */
+  function greet(stream: Stream): void {
+    if (stream.headers) begin(stream.res, stream.headers)
+    stream.headers = undefined
   }
 
   // --- the states -----------------------------------------------------------------------------------------------------------------
@@ -236,6 +280,7 @@ export function createHub(options: HubOptions = {}): Hub {
   function place(stream: Stream, head: StreamHead | undefined): boolean {
     const { asked = 'now' } = stream
     stream.asked = undefined
+    greet(stream)
     if (!head) end(stream)
     else if (asked === 'now') stream.cursor = head.seq
     else if (asked === 'first') stream.cursor = head.min - 1
@@ -267,23 +312,27 @@ export function createHub(options: HubOptions = {}): Hub {
     return events.length === pageSize
   }
 
-  function drained(stream: Stream): void {
+  function drained(this: Answer): void {
+    const stream = this[STREAM]!
     if (stream.state === 'lagging') catchUp(stream)
   }
 
-  function wake(name: string, seq: number, event?: StoredEvent): void {
+  function wake(name: string, seq: number, event?: StoredEvent): number {
     let bytes: Buffer | undefined
+    let clients = 0
     try {
-      for (const stream of byName.get(name) ?? []) {
+      for (const stream of byName.of(name)) {
         if (seq > stream.head) stream.head = seq
         if (stream.state !== 'live' || !(seq > stream.cursor)) continue
-        if (event && seq === stream.cursor + 1)
+        if (event && seq === stream.cursor + 1) {
           writeEvent(stream, event, (bytes ??= Buffer.from(textOf(stream, event))))
-        else catchUp(stream)
+          clients++
+        } else catchUp(stream)
       }
     } catch (thrown) {
       onError(asError(thrown))
     }
+    return clients
   }
 
   // --- writing --------------------------------------------------------------------------------------------------------------------
@@ -317,12 +366,14 @@ export function createHub(options: HubOptions = {}): Hub {
 
   function send(name: string, type: string, data: unknown): void {
     const bytes = Buffer.from(frame(undefined, type, JSON.stringify(data)))
-    for (const stream of byName.get(name) ?? []) if (stream.state === 'live') write(stream, bytes)
+    // Also to one that catches up, for there is no other time for it; not before its first bytes, nor when its client does not read.
+    for (const stream of byName.of(name)) if (canWrite(stream) && !stream.headers) write(stream, bytes)
   }
 
   // --- ends -----------------------------------------------------------------------------------------------------------------------
   function end(stream: Stream): void {
     if (stream.state === 'ended') return
+    greet(stream)
     leave(stream)
     stream.stalledAt = Date.now()
     stream.res.end()
@@ -332,11 +383,16 @@ export function createHub(options: HubOptions = {}): Hub {
   function leave(stream: Stream): void {
     stream.state = 'ended'
     unqueue(stream)
-    drop(byName, stream.name, stream)
-    if (stream.owner !== undefined) drop(byOwner, stream.owner, stream)
+    if (byName.drop(stream.name, stream)) tell(stream, false)
+    if (stream.owner !== undefined) byOwner.drop(stream.owner, stream)
   }
 
-  function forget(stream: Stream): void {
+  function tell({ source, name }: Stream, isOpen: boolean): void {
+    for (const listener of listeners.of(source)) listener(name, isOpen)
+  }
+
+  function closed(this: Answer): void {
+    const stream = this[STREAM]!
     leave(stream)
     all.delete(stream)
     if (all.size === 0) {
@@ -351,6 +407,7 @@ export function createHub(options: HubOptions = {}): Hub {
     const now = Date.now()
     for (const stream of all) {
       if (now >= stream.endsAt) end(stream)
+      if (stream.headers) continue
       if (!canWrite(stream)) {
         if (now - stream.stalledAt >= STALL_MS) stream.res.destroy()
       } else if (now >= stream.beatAt) {
@@ -361,7 +418,7 @@ export function createHub(options: HubOptions = {}): Hub {
     if (now - lookedAt >= LOOK_MS && !looking) void look(now)
   }
 
-  /** Makes up for lost wake-ups: asks for the heads of all live streams. */
+  /** Makes up for lost wake-ups: asks for the heads of all live streams. One that does not exist any more is ended. */
   async function look(now: number): Promise<void> {
     looking = true
     lookedAt = now
@@ -371,8 +428,13 @@ export function createHub(options: HubOptions = {}): Hub {
         (stream) => stream.source,
       )) {
         const names = namesOf(streams)
+        const heads = new Map<string, StreamHead>()
         for (let i = 0; i < names.length; i += HEADS)
-          for (const [name, head] of await source.heads(names.slice(i, i + HEADS))) wake(name, head.seq)
+          for (const [name, head] of await source.heads(names.slice(i, i + HEADS))) {
+            heads.set(name, head)
+            wake(name, head.seq)
+          }
+        for (const stream of streams) if (!heads.has(stream.name)) end(stream)
       }
     } catch (thrown) {
       onError(asError(thrown))
@@ -405,17 +467,26 @@ export function createHub(options: HubOptions = {}): Hub {
     wake,
     send,
     end(owner, session) {
-      for (const stream of byOwner.get(owner) ?? [])
-        if (session === undefined || stream.session === session) end(stream)
+      for (const stream of byOwner.of(owner)) if (session === undefined || stream.session === session) end(stream)
+    },
+    close(name) {
+      for (const stream of byName.of(name)) end(stream)
+    },
+    onStream(source, listener) {
+      listeners.add(source, listener)
+      return () => void listeners.drop(source, listener)
     },
     stats() {
-      const count = { catching: 0, lagging: 0 }
-      for (const { state } of all) if (state === 'catching' || state === 'lagging') count[state]++
+      const count = { catching: 0, lagging: 0, buffered: 0 }
+      for (const { state, res } of all) {
+        if (state === 'catching' || state === 'lagging') count[state]++
+        count.buffered += res.writableLength
+      }
       return {
         open: all.size,
         ...count,
-        streams: byName.size,
-        owners: byOwner.size,
+        streams: byName.keys,
+        owners: byOwner.keys,
         queued: toPlace.size + toRead.size,
         reading: reads,
         written,
@@ -434,16 +505,4 @@ const namesOf = (streams: readonly Stream[]): string[] => [...new Set(streams.ma
 
 function canServe({ epoch }: StreamSource, asked: Cursor, { seq, min }: StreamHead): boolean {
   return asked.epoch === epoch && asked.seq <= seq && asked.seq >= min - 1
-}
-
-function add<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
-  const set = map.get(key)
-  if (set) set.add(value)
-  else map.set(key, new Set<V>().add(value))
-}
-
-function drop<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
-  const set = map.get(key)
-  set?.delete(value)
-  if (set?.size === 0) map.delete(key)
 }

@@ -7,6 +7,8 @@ export {
   type Queryable,
   type Row,
 } from './database.ts'
+export { checkChoreography, type Choreography, type ServiceChoreography } from './choreography.ts'
+export { renderChoreography } from './choreography-page.ts'
 export { type Consumer, type ConsumerStats, createConsumer } from './consumer.ts'
 export { ensureDays } from './days.ts'
 export { asError, isTransient, SagaError, type SagaErrorCode } from './errors.ts'
@@ -28,7 +30,7 @@ export { createBell, createLoop, type Bell, type Running } from './loop.ts'
 export { createMemoryLog, createMemoryTransport, type Faults, type MemoryLog } from './memory.ts'
 export { migrate } from './migrate.ts'
 export { append, outboxLag } from './outbox.ts'
-export { discardParked, listParked, type ParkedKey } from './parked.ts'
+export { countParked, discardParked, listParked, type ParkedKey } from './parked.ts'
 export { partitionOf } from './partition.ts'
 export { createPostgresTransport } from './postgres.ts'
 export { each, on, type Reaction } from './reaction.ts'
@@ -46,20 +48,32 @@ export {
   type StepDefinition,
   type StepStatus,
 } from './saga.ts'
-export { type HistoryEntry, listSagas, type SagaPlace, type SagaQuery } from './saga-views.ts'
-export { type SagaHooks, type Sagas, type SagaVersion, type StartItem } from './sagas.ts'
+export {
+  countOpenSagas,
+  type HistoryEntry,
+  listSagas,
+  type OpenSagas,
+  type SagaPlace,
+  type SagaQuery,
+} from './saga-views.ts'
+export { forgetSagas, type SagaHooks, type Sagas, type SagaVersion, type StartItem } from './sagas.ts'
 export {
   appendToStreams,
+  closedAmong,
+  createStreams,
   createStreamSource,
   type Cursor,
   formatCursor,
   type NewStreamEvent,
   parseCursor,
+  purgeStreams,
   type StoredEvent,
   type StreamedEvent,
   type StreamHead,
+  type Streams,
   type StreamSource,
 } from './streams.ts'
+export type { Operation, Span, Subject, Trace } from './trace.ts'
 export { retryOnConflict, transaction, type Tx } from './transaction.ts'
 export type { LogReader, LogRecord, PlacedRecord, TopicState, Transport, Want } from './transport.ts'
 export { createWorker, type Worker } from './worker.ts'

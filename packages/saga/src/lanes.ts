@@ -1,15 +1,19 @@
 import type { Connection, Database } from './database.ts'
+import { hold, LANE, letGo, MEMBER, type Suspect } from './held.ts'
 
 // A lane is a number: partition n of every topic a service reads, so that everything about a key meets in one lane. Owners hold
 // session advisory locks on a connection of their own, which vanish with the process. Members are counted by locks too. Owning a lane
-// is for economy: should two instances believe they own one, the positions let only one of them commit.
+// is for economy: should two instances believe they own one, the positions let only one of them commit. Beside the lock stands a row,
+// which outlives a process that is killed (held.ts).
 
-const MEMBER = 2
-const LANE = 3
 const BALANCE_MS = 1_000
 
 export interface Lanes {
   readonly owned: ReadonlySet<number>
+  /** This member's number. */
+  readonly me: number
+  /** The lanes that others left without a word; whoever has gone through what was under way then deletes them here. */
+  readonly suspects: Map<number, Suspect>
   /** Takes or gives back lanes until this instance has its fair share; looks at most once a second. Call it between two batches. Returns the newly owned. */
   balance(): Promise<number[]>
   close(): Promise<void>
@@ -18,6 +22,7 @@ export interface Lanes {
 /** Shares `count` lanes fairly among all that call this on the same database. */
 export function createLanes(db: Database, count: number): Lanes {
   const owned = new Set<number>()
+  const suspects = new Map<number, Suspect>()
   const me = Math.floor(Math.random() * 2 ** 31)
   let connection: Connection | undefined
   let looked = 0
@@ -52,8 +57,17 @@ export function createLanes(db: Database, count: number): Lanes {
     return Math.ceil(count / Math.max(1, members!.count))
   }
 
+  // A suspect lane's row stays: the next owner has to be as careful.
+  const letGoOf = (connection: Connection, lanes: readonly number[]): Promise<void> =>
+    letGo(
+      connection,
+      me,
+      lanes.filter((lane) => !suspects.has(lane)),
+    )
+
   async function giveBack(connection: Connection, surplus: readonly number[]): Promise<void> {
     for (const lane of surplus) owned.delete(lane)
+    await letGoOf(connection, surplus)
     await connection.query('select pg_advisory_unlock($1, lane) from unnest($2::int[]) lane', [LANE, surplus])
   }
 
@@ -71,11 +85,15 @@ export function createLanes(db: Database, count: number): Lanes {
       )
       taken.push(...rows.map((row) => row.lane))
     }
+    if (taken.length > 0)
+      for (const { lane, ...suspect } of await hold(connection, me, taken)) suspects.set(lane, suspect)
     return taken
   }
 
   return {
     owned,
+    me,
+    suspects,
 
     async balance() {
       if (connection && Date.now() - looked < BALANCE_MS) return []
@@ -97,6 +115,10 @@ export function createLanes(db: Database, count: number): Lanes {
       }
     },
 
-    close: leave,
+    async close() {
+      // For economy: a lane that is not let go is only run with care by its next owner.
+      if (connection) await letGoOf(connection, [...owned]).catch(() => {})
+      await leave()
+    },
   }
 }

@@ -98,6 +98,14 @@ export async function discardParked(tx: Tx, key: string, reason: string): Promis
   return gone.length
 }
 
+/** How many keys are parked, and how many events of theirs (each counted up to 100,000). */
+export async function countParked(db: Queryable): Promise<{ keys: number; events: number }> {
+  const [count] = await db.query<{ keys: number; events: number }>(`
+    select (select count(*) from (select from saga.parked_key limit 100000) k) as keys,
+           (select count(*) from (select from saga.parked_event limit 100000) e) as events`)
+  return count!
+}
+
 async function lockKey(tx: Tx, key: string): Promise<{ error: string; attempts: number }> {
   const [parked] = await tx.query<{ error: string; attempts: number }>(
     'select error, attempts from saga.parked_key where key = $1 for update',
@@ -107,10 +115,20 @@ async function lockKey(tx: Tx, key: string): Promise<{ error: string; attempts: 
   return parked
 }
 
-/** All parked keys, oldest first, at most 1,000, each with at most its first 100 events. */
-export async function listParked(db: Queryable): Promise<ParkedKey[]> {
+/**
+ * Parked keys, oldest first (to the millisecond, then by key), each with at most its first 100 events; at most 1,000 keys, or `limit`.
+ * `from`: only those that are parked since then or later, and of that very millisecond only those behind the key `after`.
+ */
+export async function listParked(
+  db: Queryable,
+  { limit = 1_000, from, after }: { limit?: number; from?: Date | undefined; after?: string | undefined } = {},
+): Promise<ParkedKey[]> {
   const keys = await db.query<Omit<ParkedKey, 'events'>>(
-    'select key, since, error, attempts from saga.parked_key order by since, key limit 1000',
+    `select key, at as since, error, attempts
+     from saga.parked_key, date_trunc('milliseconds', since) at
+     where $1::timestamptz is null or at > $1 or (at = $1 and ($2::text is null or key collate "C" > $2))
+     order by at, key collate "C" limit $3`,
+    [from ?? null, after ?? null, limit],
   )
   const events = await db.query<{ key: string; id: string; type: string; body: string }>(
     `select e.key, coalesce(e.id::text, '') as id, e.type, e.body from saga.parked_key k

@@ -17,6 +17,8 @@ export interface Positions {
   /** Whether one is in memory for each topic in so many lanes. */
   cover(lanes: number): boolean
   wants(): Want[]
+  /** The next offset, if it is in memory. */
+  at(topic: string, partition: number): number | undefined
   /** How the positions move past these records, from what the database knows. */
   past(records: readonly PlacedRecord[]): Move[]
   /** The moves that the database does not know of. */
@@ -77,6 +79,7 @@ export function createPositions(options: {
     },
     cover: (lanes) => positions.size === lanes * topics.length,
     wants: () => [...positions.values()],
+    at: (topic, partition) => positions.get(nameOf({ topic, partition }))?.next,
 
     past(records) {
       const moves = new Map<string, Move>()

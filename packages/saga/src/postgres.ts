@@ -16,7 +16,7 @@ import type { LogReader, PlacedRecord, TopicState, Transport, Want } from './tra
 // one's own publishes, from other processes' notifications, and from one look at all heads every half second, which makes up for
 // anything lost.
 
-const HEADS_MS = 500
+const HEADS_MS = 1_000
 const RETENTION_DAYS = 7
 const MAINTENANCE_MS = 3_600_000
 

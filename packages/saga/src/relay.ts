@@ -3,17 +3,18 @@ import type { Connection, Database } from './database.ts'
 import { asError, isTransient } from './errors.ts'
 import { createBell, createLoop, type Running } from './loop.ts'
 import type { OutboxRow } from './outbox.ts'
+import { type Subject, type Trace, traced, traceparentIn } from './trace.ts'
 import type { Transport } from './transport.ts'
 
 // One relay empties one outbox: it takes the oldest rows, publishes them, and deletes exactly those. Reading from the head needs no
 // cursor, so nothing that commits late can be skipped. Events of a key enter the outbox in the order of their commits, so they leave
 // in it. Leadership (an advisory lock on the relay's own connection) is for economy: two relays at once publish repeats, in order,
 // which the inbox of the reader removes. Followers tell the leader of their process's commits by a hint; should it be lost, the leader
-// looks anyway, twice a second.
+// looks anyway, every second.
 
 const LOCK = `hashtext('saga.relay')`
 const FOLLOWER_MS = 1_000
-const IDLE_MS = 500
+const IDLE_MS = 1_000
 const FIRST_HOLD_MS = 500
 const LAST_HOLD_MS = 30_000
 /** How long stop() may go on with a backlog; what is left then leaves with the next leader. */
@@ -22,6 +23,13 @@ const LAST_LOOKS_MS = 2_000
 const DELETE = 'delete from saga.outbox where seq = any($1::bigint[])'
 
 type HeadRow = OutboxRow & { seq: number }
+
+const subjectOf = ({ id, topic, type, body }: HeadRow): Subject => ({
+  id,
+  topic,
+  type,
+  traceparent: traceparentIn(body),
+})
 
 export interface Relay extends Running {
   /** `published` since the start; `held`: keys of which the log refuses an event. */
@@ -37,8 +45,9 @@ export function createRelay(options: {
   transport: Pick<Transport, 'publish'> & Partial<Pick<Transport, 'hint' | 'onHint'>>
   batch?: number
   onError?: (error: Error) => void
+  trace?: Trace | undefined
 }): Relay {
-  const { db, transport, batch = 1000, onError = () => {} } = options
+  const { db, transport, batch = 1000, onError = () => {}, trace } = options
   const bell = createBell()
   /** Keys that wait for their next try: until when, and how long they then waited. */
   const held = new Map<string, { until: number; ms: number }>()
@@ -126,7 +135,10 @@ export function createRelay(options: {
     const free = refused.size === 0 ? rows : rows.filter((row) => !refused.has(row.key))
     if (free.length === 0) return []
     try {
-      await transport.publish(free)
+      await traced(trace, (spans) => {
+        spans?.begin('publish', free.map(subjectOf))
+        return transport.publish(free)
+      })
       published += free.length
       return free
     } catch (thrown) {

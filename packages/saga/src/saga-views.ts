@@ -1,6 +1,7 @@
 import type { Queryable, Row } from './database.ts'
 import type { Envelope, Received } from './event.ts'
 import type { SagaState, SagaStatus } from './saga.ts'
+import { SAGA_ROW, type SagaRow, stateOf } from './sagas.ts'
 import type { Transport } from './transport.ts'
 
 /** Which sagas, and where the page before ended. */
@@ -27,8 +28,8 @@ export async function listSagas(
   for (const urgent of query.after?.urgent === false ? [false] : [true, false]) {
     if (states.length > query.limit) break
     const after = query.after?.urgent === urgent ? query.after : undefined
-    const rows = await db.query<{ state: string }>(
-      `select state from saga.saga
+    const rows = await db.query<SagaRow>(
+      `select ${SAGA_ROW} from saga.saga
        where ${urgent ? '' : 'not'} (status = 'failed' or (ended_at is null and deadline < now()))
          and ($1::text is null or type = $1) and ($2::text is null or status = $2)
          and ($3::timestamptz is null or (started_at, id) < ($3, $4::uuid))
@@ -41,7 +42,7 @@ export async function listSagas(
         query.limit + 1 - states.length,
       ],
     )
-    states.push(...rows.map(({ state }) => ({ state: JSON.parse(state) as SagaState, urgent })))
+    states.push(...rows.map((row) => ({ state: stateOf(row), urgent })))
   }
   const page = states.slice(0, query.limit)
   const last = states.length > query.limit ? page.at(-1) : undefined
@@ -49,6 +50,28 @@ export async function listSagas(
     states: page.map(({ state }) => state),
     next: last ? { urgent: last.urgent, startedAt: last.state.view.startedAt, id: last.state.view.id } : null,
   }
+}
+
+/** Sagas of one type and status that have not ended; `overdue`: those of them that are past their deadline. */
+export interface OpenSagas {
+  type: string
+  status: SagaStatus
+  count: number
+  overdue: number
+}
+
+// Those whose deadline is to be looked at, the first ones due first, so that overdue ones are among them; and those that were looked at.
+const OPEN = `
+  (select type, status, deadline from saga.saga where due_at is not null order by due_at limit 10000)
+  union all
+  (select type, status, deadline from saga.saga where due_at is null and ended_at is null limit 10000)`
+
+/** How many sagas are open, from indexes alone: of each kind of row at most 10,000 are looked at. */
+export function countOpenSagas(db: Queryable): Promise<OpenSagas[]> {
+  return db.query<OpenSagas & Row>(
+    `select type, status, count(*) as count, count(*) filter (where deadline < now()) as overdue
+     from (${OPEN}) o group by type, status order by type, status`,
+  )
 }
 
 /** An event of a saga as operators see it. `offset` is null while the event waits in the outbox. */

@@ -38,15 +38,22 @@ interface Refusal extends EventKind {
 }
 type Making<Data> = EventKind & ((data: Data) => NewEvent)
 
-/** The answers of one participant. */
-export interface StepDefinition {
+/** The answer of a participant that can only do its part. */
+export interface ForwardStep {
   done: EventKind
-  /** Its data has a `reason`. */
-  failed: Refusal
-  undone: EventKind
   /** What of the data of `done` goes into the step's `detail`. */
   detail?: (data: unknown) => Record<string, unknown>
 }
+
+/** The answers of a participant that may refuse, and that can undo what it did. */
+export interface UndoableStep extends ForwardStep {
+  /** Its data has a `reason`. */
+  failed: Refusal
+  undone: EventKind
+}
+
+/** One or the other: a saga has only steps of one kind. */
+export type StepDefinition = ForwardStep & Partial<UndoableStep>
 
 export interface SagaDefinition<Start = never> {
   readonly type: string
@@ -56,37 +63,53 @@ export interface SagaDefinition<Start = never> {
   readonly own?: string
   readonly steps: Readonly<Record<string, StepDefinition>>
   readonly completes: EventKind
-  readonly fails: EventKind
+  /** Undefined: it only goes forward. */
+  readonly fails?: EventKind
 }
 
 /**
  * Declares a choreographed saga: nobody is commanded. `starts` is what the participants react to; each answers with its step's
  * `done` or `failed`. When all are done, `completes` is published, with the data of the start; when one failed, or the deadline
  * passed, `fails` is, with the data of the start and the reason, and each participant undoes what this saga made it do and says
- * `undone`: also one that did nothing, so that nobody waits for it. Throws SAGA_DEFINITION for a deadline that is not positive, no
- * steps, a step with the name of the own one, or an event that stands twice.
+ * `undone`: also one that did nothing, so that nobody waits for it.
+ *
+ * Without `fails` the saga only goes forward: what it is about cannot be undone, so nobody may refuse, and each does its part however
+ * long that takes. Past its deadline it is overdue, which operators see, and goes on.
+ *
+ * Throws SAGA_DEFINITION for a deadline that is not positive, no steps, a step with the name of the own one, or an event that stands
+ * twice.
  */
-export function defineSaga<Start extends object>(definition: {
-  type: string
-  starts: Making<Start>
-  deadlineMs: number
-  own?: string
-  steps: Readonly<Record<string, StepDefinition>>
-  completes: Making<Start>
-  fails: Making<Start & { reason: string }>
-}): SagaDefinition<Start> {
-  const { type, starts, completes, fails, steps, deadlineMs, own } = definition
+export function defineSaga<Start extends object>(
+  definition: {
+    type: string
+    starts: Making<Start>
+    deadlineMs: number
+    own?: string
+    completes: Making<Start>
+  } & (
+    | { steps: Readonly<Record<string, UndoableStep>>; fails: Making<Start & { reason: string }> }
+    | { steps: Readonly<Record<string, ForwardStep>>; fails?: never }
+  ),
+): SagaDefinition<Start> {
+  const { type, steps, deadlineMs, own } = definition
   const wrong = (why: string): SagaError => new SagaError('SAGA_DEFINITION', `saga "${type}" ${why}`)
   if (!(deadlineMs > 0 && Number.isFinite(deadlineMs)))
     throw wrong(`has the deadline ${deadlineMs} ms; it must be positive`)
   if (Object.keys(steps).length === 0) throw wrong('has no steps')
   if (own !== undefined && own in steps) throw wrong(`has "${own}" both as its own step and as a participant's`)
-  const answers = Object.values(steps).flatMap((step) => [step.done, step.failed, step.undone])
-  const types = [starts, completes, fails, ...answers].map((kind) => kind.type)
+  const types = [...sayingsOf(definition), ...answersTo(definition)].map((kind) => kind.type)
   const twice = types.find((name, i) => types.indexOf(name) !== i)
   if (twice) throw wrong(`uses ${twice} for two things`)
   return definition
 }
+
+/** What the service that starts a saga says of it. */
+export const sayingsOf = ({ starts, completes, fails }: SagaDefinition<never>): EventKind[] =>
+  fails ? [starts, completes, fails] : [starts, completes]
+
+/** What the participants of a saga say. */
+export const answersTo = ({ steps }: Pick<SagaDefinition, 'steps'>): EventKind[] =>
+  Object.values(steps).flatMap(({ done, failed, undone }) => (failed && undone ? [done, failed, undone] : [done]))
 
 /** What makes a saga go on: an answer, or the time. */
 export type SagaInput = Pick<Envelope, 'type' | 'data'> | 'deadline'
@@ -127,7 +150,7 @@ export interface Evolution {
  */
 export function evolve(definition: SagaDefinition<never>, state: SagaState, input: SagaInput, now: number): Evolution {
   // Once its deadline has passed, no answer completes a saga, even if it comes before the loop that looks for deadlines.
-  const late = input !== 'deadline' && now >= Date.parse(state.view.deadline)
+  const late = definition.fails && input !== 'deadline' && now >= Date.parse(state.view.deadline)
   if (!late) return change(definition, state, input, now)
   const expired = change(definition, state, 'deadline', now)
   const after = change(definition, expired.states.at(-1) ?? state, input, now)
@@ -139,7 +162,8 @@ function change(definition: SagaDefinition<never>, state: SagaState, input: Saga
   const states: SagaState[] = []
   const events: NewEvent[] = []
   if (view.endedAt !== null) return { states, events }
-  const steps = input === 'deadline' ? expire(view.steps) : answer(definition, view.steps, input)
+  const { fails } = definition
+  const steps = input === 'deadline' ? fails && expire(view.steps) : answer(definition, view.steps, input)
   if (steps === undefined) return { states, events }
   const become = (next: Partial<SagaView>): void => {
     view = { ...view, ...next, version: view.version + 1 }
@@ -151,10 +175,10 @@ function change(definition: SagaDefinition<never>, state: SagaState, input: Saga
   const broken = all.find(({ status }) => status !== 'pending' && status !== 'done')
   const settled = all.every(({ status }) => status !== 'pending' && status !== 'done')
   const endedAt = new Date(now).toISOString()
-  if (view.status === 'running' && broken !== undefined) {
+  if (view.status === 'running' && fails && broken !== undefined) {
     const reason = broken.reason ?? broken.status
     become({ steps, status: 'compensating', reason })
-    events.push((definition.fails as Making<unknown>)({ ...(state.start.data as object), reason }))
+    events.push((fails as Making<unknown>)({ ...(state.start.data as object), reason }))
   } else if (view.status === 'running' && all.every(({ status }) => status === 'done')) {
     become({ steps, status: 'completed', endedAt })
     events.push((definition.completes as Making<unknown>)(state.start.data))
@@ -184,6 +208,7 @@ function answer(
     // A success that comes after the deadline finds its step failed and changes nothing: `fails` is on its way to the participant.
     if (event.type === step.done.type && before === 'pending')
       return { ...steps, [name]: { status: 'done', ...(step.detail && { detail: step.detail(event.data) }) } }
+    if (!step.failed || !step.undone) continue
     if (event.type === step.failed.type && before === 'pending')
       return { ...steps, [name]: { status: 'failed', reason: step.failed.parse(event.data).reason } }
     if (event.type === step.undone.type && before === 'done') return { ...steps, [name]: { status: 'undone' } }

@@ -1,28 +1,35 @@
 import { jsonArray, jsonTexts, plainArray } from './arrays.ts'
 import type { Database, Queryable } from './database.ts'
-import { isTransient, SagaError } from './errors.ts'
+import { isTransient } from './errors.ts'
 import { type Cause, type Envelope, envelopeOf, type EventKind, type NewEvent, type Received } from './event.ts'
 import { createBell, createLoop, type Running } from './loop.ts'
 import { appendEnvelope } from './outbox.ts'
 import type { Reaction } from './reaction.ts'
-import { begin, evolve, type SagaDefinition, type SagaInput, type SagaState, type SagaView } from './saga.ts'
-import type { StoredEvent, StreamSource } from './streams.ts'
+import { answersTo, begin, evolve, type SagaDefinition, type SagaInput, type SagaState, type SagaView } from './saga.ts'
+import { readEpoch, type StoredEvent, type StreamSource } from './streams.ts'
 import { transaction, type Tx } from './transaction.ts'
 
 // The initiating service's view of its sagas. It commands nobody: it writes down what the participants' answers say, in the
 // transaction of the consumer, each saga's row locked (in the order of ids) while it changes. Each change is a version, kept as it
 // was: that is what the SSE stream of a saga is read from.
 
-/** What the initiating service does itself when its saga ends, in the same transaction: `completed` or `failed`, with the start's data. */
+/** What the initiating service does itself, in the same transaction, when its saga ends (`completed` or `failed`) or changes at all. */
 export interface SagaHooks {
   completed?: (sagas: readonly SagaState[], tx: Tx) => Promise<void>
   failed?: (sagas: readonly SagaState[], tx: Tx) => Promise<void>
+  /** Called with every version, the first one too, in the transaction that stores it. */
+  changed?: (sagas: readonly SagaState[], tx: Tx) => void
+  /** What the hooks may append, beside what the saga itself says. */
+  emits?: readonly EventKind[]
 }
 
 /** A version of a saga that has just been committed. */
 export interface SagaVersion {
   id: string
+  view: SagaView
   event: StoredEvent
+  /** The trace that it belongs to. */
+  traceparent: string | undefined
 }
 
 export interface Sagas {
@@ -35,8 +42,6 @@ export interface Sagas {
   /** A saga's state by id; undefined when there is none of that type. */
   find(type: string, id: string): Promise<SagaState | undefined>
   readonly source: StreamSource
-  /** Deletes sagas with everything known of them, in this transaction: they tell of somebody who is gone. */
-  forget(tx: Tx, ids: readonly string[]): void
   /** Deletes sagas that ended so many days ago, some at a time. */
   purge(days: number): Promise<void>
   /** Reads the epoch; call it once after the migration. */
@@ -51,7 +56,7 @@ export interface StartItem<Start> {
   traceparent?: string | undefined
 }
 
-const DEADLINE_LOOK_MS = 250
+const DEADLINE_LOOK_MS = 500
 const PURGE_AT_ONCE = 1_000
 const FORGET = `
   with gone as (delete from saga.saga where id = any($1::uuid[]))
@@ -61,8 +66,16 @@ const DEADLINE_RETRY_MS = 60_000
 
 interface Change {
   state: SagaState
+  /** The view as JSON: for the saga's row, for its version, and for the streams. */
+  text: string
   cause: string
   emitted: Envelope[]
+  traceparent: string | undefined
+}
+
+/** Deletes sagas of this service with everything known of them, in this transaction: they tell of somebody who is gone. */
+export function forgetSagas(tx: Tx, ids: readonly string[]): void {
+  tx.send(FORGET, [plainArray(ids)])
 }
 
 /** The sagas that a service starts. `onVersions` is told of committed versions: wake-ups, which may be lost. */
@@ -94,19 +107,21 @@ export function createSagas(options: {
         now: time,
         ...(item.deadlineMs !== undefined && { deadlineMs: item.deadlineMs }),
       })
-      return { state, cause: '', emitted: [envelope] }
+      return { state, text: JSON.stringify(state.view), cause: '', emitted: [envelope], traceparent }
     })
     tx.send(INSERT, [
       plainArray(changes.map(({ state }) => state.view.id)),
       definition.type,
       changes.map(({ state }) => state.ownerId),
-      jsonTexts(changes.map(({ state }) => JSON.stringify(state))),
+      jsonTexts(changes.map(({ state }) => JSON.stringify(state.start))),
       plainArray(changes.map(({ state }) => state.view.startedAt)),
       plainArray(changes.map(({ state }) => state.view.deadline)),
-      jsonTexts(changes.map(({ state }) => JSON.stringify(state.view))),
+      jsonTexts(changes.map(({ text }) => text)),
       jsonTexts(changes.map(({ emitted }) => JSON.stringify(emitted))),
+      definition.fails !== undefined,
     ])
     for (const { emitted } of changes) appendEnvelope(tx, definition.starts.topic, emitted[0]!)
+    show(tx, changes)
     tell(tx, changes)
     return changes.map(({ state }) => state.view)
   }
@@ -126,8 +141,10 @@ export function createSagas(options: {
       after.forEach((state, i) =>
         changes.push({
           state,
+          text: JSON.stringify(state.view),
           cause: i === 0 && event ? causeText(event, now()) : '',
           emitted: i === 0 ? emitted : [],
+          traceparent: event ? event.traceparent : before.start.traceparent,
         }),
       )
       states.set(id, after.at(-1)!)
@@ -136,6 +153,7 @@ export function createSagas(options: {
     if (changes.length === 0) return
     store(tx, changes)
     await runHooks(tx, ended)
+    show(tx, changes)
     tell(tx, changes)
   }
 
@@ -164,19 +182,34 @@ export function createSagas(options: {
     }
   }
 
+  function show(tx: Tx, changes: readonly Change[]): void {
+    for (const [type, group] of Map.groupBy(changes, ({ state }) => state.view.type))
+      byType.get(type)?.hooks?.changed?.(
+        group.map(({ state }) => state),
+        tx,
+      )
+  }
+
   function tell(tx: Tx, changes: readonly Change[]): void {
-    const versions = changes.map(({ state: { view } }) => ({ id: view.id, event: storedEvent(view) }))
+    const versions = changes.map(({ state: { view }, text, traceparent }) => ({
+      id: view.id,
+      view,
+      event: storedEvent(view, text),
+      traceparent,
+    }))
     tx.afterCommit(() => onVersions(versions))
   }
 
-  const answers = unique(
-    sagas.flatMap(({ definition }) =>
-      Object.values(definition.steps).flatMap((step) => [step.done, step.failed, step.undone]),
-    ),
-  )
+  const answers = unique(sagas.flatMap(({ definition }) => answersTo(definition)))
   const reaction: Reaction = {
     types: answers,
-    emits: unique(sagas.flatMap(({ definition }) => [definition.completes, definition.fails])),
+    emits: unique(
+      sagas.flatMap(({ definition: { completes, fails }, hooks }) => [
+        completes,
+        ...(fails ? [fails] : []),
+        ...(hooks?.emits ?? []),
+      ]),
+    ),
     async react(events, tx) {
       // Answers to other services' sagas look the same; those are not ours.
       const ours = events.filter((event) => event.sagaId !== undefined && byType.has(event.sagaType ?? ''))
@@ -247,11 +280,8 @@ export function createSagas(options: {
     reaction,
     deadlines,
     async find(type, id) {
-      const [row] = await db.query<{ state: string }>('select state from saga.saga where id = $1 and type = $2', [
-        id,
-        type,
-      ])
-      return row && (JSON.parse(row.state) as SagaState)
+      const [row] = await db.query<SagaRow>(`select ${SAGA_ROW} from saga.saga where id = $1 and type = $2`, [id, type])
+      return row && stateOf(row)
     },
     source: {
       get epoch() {
@@ -266,9 +296,6 @@ export function createSagas(options: {
         return rows.map(({ view, version }) => ({ seq: version, type: 'saga', data: view, last: isTerminal(view) }))
       },
     },
-    forget(tx, ids) {
-      tx.send(FORGET, [plainArray(ids)])
-    },
     async purge(days) {
       for (let some = PURGE_AT_ONCE; some === PURGE_AT_ONCE;) {
         const old = await db.query<{ id: string }>(
@@ -280,9 +307,7 @@ export function createSagas(options: {
       }
     },
     async prepare() {
-      const [row] = await db.query<{ value: string }>('select value from saga.epoch')
-      if (!row) throw new SagaError('SAGA_MIGRATION', 'saga.epoch is empty: run the migrations of this package')
-      epoch = row.value
+      epoch = await readEpoch(db)
     },
   }
 }
@@ -290,49 +315,62 @@ export function createSagas(options: {
 // The parameters of dueNow().
 const DUE = 'saga.saga where due_at <= $1 and type = any($2::text[])'
 
+/** A saga as its row has it; `view` and `start` as JSON. For `stateOf`. */
+export interface SagaRow {
+  owner_id: string | null
+  view: string
+  start: string
+}
+export const SAGA_ROW = 'owner_id, view, start'
+
+export const stateOf = (row: SagaRow): SagaState => ({
+  view: JSON.parse(row.view),
+  ownerId: row.owner_id,
+  start: JSON.parse(row.start),
+})
+
 async function lock(tx: Tx, ids: readonly string[]): Promise<Map<string, SagaState>> {
-  const rows = await tx.query<{ id: string; state: string }>(
-    'select id, state from saga.saga where id = any($1::uuid[]) order by id for update',
+  const rows = await tx.query<SagaRow>(
+    `select ${SAGA_ROW} from saga.saga where id = any($1::uuid[]) order by id for update`,
     [plainArray(ids)],
   )
-  return new Map(rows.map((row) => [row.id, JSON.parse(row.state) as SagaState]))
+  return new Map(rows.map(stateOf).map((state) => [state.view.id, state]))
 }
 
-// The saga and its first version in one statement.
+// The saga and its first version in one statement. One that only goes forward ($9 false) is never due.
 const INSERT = `
   with s as (
     select * from unnest($1::uuid[], $3::text[], ${jsonArray(4)}, $5::timestamptz[], $6::timestamptz[], ${jsonArray(7)}, ${jsonArray(8)})
-      s(id, owner_id, state, started_at, deadline, view, emitted)),
+      s(id, owner_id, start, started_at, deadline, view, emitted)),
   saga as (
-    insert into saga.saga (id, type, owner_id, status, version, state, started_at, deadline, due_at)
-    select id, $2, owner_id, 'running', 1, state, started_at, deadline, deadline from s)
+    insert into saga.saga (id, type, owner_id, status, version, view, start, started_at, deadline, due_at)
+    select id, $2, owner_id, 'running', 1, view, start, started_at, deadline, case when $9::bool then deadline end from s)
   insert into saga.saga_event (saga_id, version, view, emitted) select id, 1, view, emitted from s`
 
-// The last state of each saga, and all versions on the way, in one statement.
+// All versions, and in the rows of their sagas the last one of each, in one statement.
 const UPDATE = `
-  with saga as (
+  with e as (
+    select * from unnest($1::uuid[], $2::int[], ${jsonArray(3)}, $4::text[], $5::text[], ${jsonArray(6)}, ${jsonArray(7)}, $8::bool[])
+      e(id, version, view, status, ended_at, cause, emitted, newest)),
+  saga as (
     update saga.saga s
-    set status = e.status, version = e.version, state = e.state, ended_at = nullif(e.ended_at, '')::timestamptz,
+    set status = e.status, version = e.version, view = e.view, ended_at = nullif(e.ended_at, '')::timestamptz,
         due_at = case when e.ended_at = '' then s.due_at end
-    from unnest($1::uuid[], $2::text[], $3::int[], ${jsonArray(4)}, $5::text[]) e(id, status, version, state, ended_at)
-    where s.id = e.id)
+    from e where s.id = e.id and e.newest)
   insert into saga.saga_event (saga_id, version, view, cause, emitted)
-  select id, version, view, nullif(cause, ''), nullif(emitted, '')
-  from unnest($6::uuid[], $7::int[], ${jsonArray(8)}, ${jsonArray(9)}, ${jsonArray(10)}) e(id, version, view, cause, emitted)`
+  select id, version, view, nullif(cause, ''), nullif(emitted, '') from e`
 
 function store(tx: Tx, changes: readonly Change[]): void {
-  const states = [...new Map(changes.map(({ state }) => [state.view.id, state])).values()]
+  const newest = new Map(changes.map((change) => [change.state.view.id, change]))
   tx.send(UPDATE, [
-    plainArray(states.map(({ view }) => view.id)),
-    plainArray(states.map(({ view }) => view.status)),
-    plainArray(states.map(({ view }) => view.version)),
-    jsonTexts(states.map((state) => JSON.stringify(state))),
-    states.map(({ view }) => view.endedAt ?? ''),
     plainArray(changes.map(({ state }) => state.view.id)),
     plainArray(changes.map(({ state }) => state.view.version)),
-    jsonTexts(changes.map(({ state }) => JSON.stringify(state.view))),
+    jsonTexts(changes.map(({ text }) => text)),
+    plainArray(changes.map(({ state }) => state.view.status)),
+    changes.map(({ state }) => state.view.endedAt ?? ''),
     jsonTexts(changes.map(({ cause }) => cause)),
     jsonTexts(changes.map(({ emitted }) => (emitted.length > 0 ? JSON.stringify(emitted) : ''))),
+    plainArray(changes.map((change) => String(newest.get(change.state.view.id) === change))),
   ])
 }
 
@@ -347,10 +385,10 @@ async function headsOf(
   return new Map(rows.map((row) => [row.id, { seq: row.version, min: 1, ended: row.ended }]))
 }
 
-const storedEvent = (view: SagaView): StoredEvent => ({
+const storedEvent = (view: SagaView, text: string): StoredEvent => ({
   seq: view.version,
   type: 'saga',
-  data: JSON.stringify(view),
+  data: text,
   last: view.endedAt !== null,
 })
 // `endedAt` is the last member of every view.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { SagaError } from './errors.ts'
 import type { NewEvent } from './event.ts'
 import {
+  answersTo,
   begin,
   evolve,
   type SagaDefinition,
@@ -85,8 +86,7 @@ function happen(
 }
 
 function answerOf(definition: SagaDefinition<never>, { kind }: NewEvent): string {
-  const answers = Object.values(definition.steps).flatMap((step) => [step.done, step.failed, step.undone])
-  if (answers.some(({ type }) => type === kind.type)) return kind.type
+  if (answersTo(definition).some(({ type }) => type === kind.type)) return kind.type
   throw new SagaError('SAGA_DEFINITION', `${kind.type} is no answer to saga "${definition.type}"`)
 }
 

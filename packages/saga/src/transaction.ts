@@ -14,6 +14,8 @@ export interface Tx extends Queryable {
    * If it fails, the transaction does, with its error.
    */
   send(text: string, values: readonly unknown[]): void
+  /** Runs `fn` when all else in it is done, just before the events are written: for what many parts of it add to, to be written once. */
+  beforeCommit(fn: () => Promise<void>): void
   /** Runs `fn` once the commit is acknowledged; for wake-ups, which may be lost, never for effects. */
   afterCommit(fn: () => void): void
 }
@@ -26,6 +28,7 @@ export interface Tx extends Queryable {
 export async function transaction<T>(db: Database, fn: (tx: Tx) => Promise<T>): Promise<T> {
   const connection = await db.lease()
   const outbox: OutboxRow[] = []
+  const last: (() => Promise<void>)[] = []
   const hooks: (() => void)[] = []
   const sent: Promise<unknown>[] = []
   let firstFailure: unknown
@@ -54,6 +57,10 @@ export async function transaction<T>(db: Database, fn: (tx: Tx) => Promise<T>): 
       assertOpen()
       return outbox
     },
+    beforeCommit(fn) {
+      assertOpen()
+      last.push(fn)
+    },
     afterCommit(hook) {
       assertOpen()
       hooks.push(hook)
@@ -63,6 +70,7 @@ export async function transaction<T>(db: Database, fn: (tx: Tx) => Promise<T>): 
   try {
     sent.push(watched(connection.query('begin')))
     result = await fn(tx)
+    for (const write of last) await write()
     over = true
     if (outbox.length > 0) sent.push(watched(insertOutbox(connection, outbox)))
     // After a statement that failed, PostgreSQL answers the commit with a roll-back.

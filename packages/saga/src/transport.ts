@@ -69,6 +69,10 @@ export interface Transport {
   locate(record: { topic: string; partition: number; id: string; time: number }): Promise<number | undefined>
   /** The offset after the newest record of each partition, for these ensured topics. For figures. */
   ends(topics: readonly string[]): Promise<Map<string, readonly number[]>>
+  /**
+   * Shows how far `group` has read to the log's own tools (lag monitors), where it has such. It means nothing to readers; best effort.
+   */
+  showPositions?(group: string, positions: readonly Want[]): Promise<void>
   /** Resolves when the log answers; rejects when it does not. For health checks. */
   ping(): Promise<void>
   /** Ends what waits, and all hints; may be called again. */

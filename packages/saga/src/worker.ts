@@ -1,3 +1,4 @@
+import type { ServiceChoreography } from './choreography.ts'
 import { type Consumer, createConsumer } from './consumer.ts'
 import type { Database } from './database.ts'
 import { ensureDays } from './days.ts'
@@ -6,12 +7,13 @@ import type { Hub } from './hub.ts'
 import { createBell, createLoop, type Running } from './loop.ts'
 import { migrate } from './migrate.ts'
 import { partitionOf } from './partition.ts'
-import type { Reaction } from './reaction.ts'
 import { createRelay, type Relay } from './relay.ts'
-import type { SagaDefinition } from './saga.ts'
 import { type HistoryEntry, sagaHistory } from './saga-views.ts'
-import { createSagas, type SagaHooks, type Sagas, type SagaVersion } from './sagas.ts'
+import { sayingsOf } from './saga.ts'
+import { createSagas, type Sagas, type SagaVersion } from './sagas.ts'
+import type { Trace } from './trace.ts'
 import type { Transport } from './transport.ts'
+import { createWakes } from './wakes.ts'
 
 const INBOX_DAYS = 14
 /** How long a saga that has ended can be looked at; its stream must be served for 7 days. */
@@ -25,30 +27,31 @@ export interface Worker extends Omit<Running, 'start'> {
   readonly sagas: Sagas
   readonly relay: Relay
   readonly consumer: Consumer
+  /** Calls `listener`, which must not throw, with the versions of sagas that this process commits; the returned function ends that. */
+  onVersions(listener: (versions: readonly SagaVersion[]) => void): () => void
   history(sagaId: string): Promise<HistoryEntry[]>
 }
 
-/** The worker of one service on its database. `topic` is where its own events go, `partitions` the number that all topics have. */
-export function createWorker(options: {
-  topic: string
-  db: Database
-  transport: Transport
-  partitions: number
-  reactions?: readonly Reaction[]
-  sagas?: readonly { definition: SagaDefinition<never>; hooks?: SagaHooks }[]
-  /** Shows the sagas' versions live. */
-  hub?: Hub
-  onError?: (error: Error) => void
-}): Worker {
-  const { topic, db, transport, partitions, sagas: definitions = [], hub, onError = () => {} } = options
+/** The worker of one service on its database: what it says and hears, and what it needs for that. `partitions`: as many as all topics have. */
+export function createWorker(
+  options: ServiceChoreography & {
+    db: Database
+    transport: Transport
+    partitions: number
+    /** Shows the sagas' versions live. */
+    hub?: Hub
+    onError?: (error: Error) => void
+    /** Told of what is published, reacted to and pushed to streams. */
+    trace?: Trace | undefined
+  },
+): Worker {
+  const { topic, db, transport, partitions, sagas: definitions = [], hub, onError = () => {}, trace } = options
   const sagas = createSagas({ db, sagas: definitions, onVersions: tell, onError })
   const reactions = [...(options.reactions ?? []), ...(definitions.length > 0 ? [sagas.reaction] : [])]
-  const relay = createRelay({ db, transport, onError })
-  const consumer = createConsumer({ db, transport, reactions, partitions, onError })
+  const relay = createRelay({ db, transport, onError, trace })
+  const consumer = createConsumer({ db, transport, reactions, partitions, group: topic, onError, trace })
   const kinds = new Map<string, EventKind>(
-    definitions.flatMap(({ definition: { starts, completes, fails } }) =>
-      [starts, completes, fails].map((kind) => [kind.type, kind]),
-    ),
+    definitions.flatMap(({ definition }) => sayingsOf(definition).map((kind) => [kind.type, kind])),
   )
   const bell = createBell()
   const maintenance = createLoop({
@@ -60,21 +63,24 @@ export function createWorker(options: {
       await sagas.purge(SAGA_DAYS)
     },
   })
-  const unlisten = hub && transport.onHint((text) => hear(hub, text))
+  const listeners = new Set<(versions: readonly SagaVersion[]) => void>()
+  const wakes = hub && createWakes(hub, transport)
 
   function tell(versions: readonly SagaVersion[]): void {
-    for (const { id, event } of versions) hub?.wake(id, event.seq, event)
-    for (let i = 0; i < versions.length; i += 80)
-      transport.hint(
-        `saga ${versions
-          .slice(i, i + 80)
-          .map(({ id, event }) => `${id}:${event.seq}`)
-          .join(' ')}`,
-      )
+    for (const version of versions) push(version)
+    wakes?.tellOthers(versions.map(({ id, event }) => ({ stream: id, event })))
+    for (const listener of listeners) listener(versions)
+  }
+
+  function push({ id, view: { type, version }, event, traceparent }: SagaVersion): void {
+    const span = traceparent === undefined ? undefined : trace?.begin('push', { type, version, traceparent })
+    const written = hub?.wake(id, event.seq, event) ?? 0
+    // Nobody watches it here, so there is nothing to tell of.
+    if (written > 0) span?.end()
   }
 
   async function stop(): Promise<void> {
-    unlisten?.()
+    wakes?.stop()
     try {
       await Promise.all([consumer.stop(), sagas.deadlines.stop(), maintenance.stop()])
     } finally {
@@ -87,6 +93,10 @@ export function createWorker(options: {
     sagas,
     relay,
     consumer,
+    onVersions(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     history: (sagaId) =>
       sagaHistory(db, transport, sagaId, (event) => ({
         topic: kinds.get(event.type)?.topic ?? topic,
@@ -105,13 +115,5 @@ export function createWorker(options: {
     },
     stop,
     [Symbol.asyncDispose]: stop,
-  }
-}
-
-function hear(hub: Hub, text: string): void {
-  if (!text.startsWith('saga ')) return
-  for (const part of text.slice(5).split(' ')) {
-    const [id, version] = part.split(':')
-    if (id !== undefined && version !== undefined) hub.wake(id, Number(version))
   }
 }

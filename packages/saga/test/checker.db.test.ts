@@ -12,7 +12,7 @@ import { prepareStock } from './stock.ts'
 // must see two well-known mistakes. SEED=… runs the rounds of a seed again, CHECKER_ROUNDS=… more of them.
 
 const ROUNDS = Number(process.env.CHECKER_ROUNDS ?? 3)
-const WRONG_ROUNDS = 8
+const WRONG_ROUNDS = 30
 const SEED = Number(process.env.SEED ?? randomInt(1_000_000))
 const ROUND_MS = 40_000
 

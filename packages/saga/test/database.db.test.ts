@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { createDatabase, type Database } from '../src/database.ts'
 import { transaction } from '../src/transaction.ts'
 import { testDatabase } from '../../../test/support/postgres.ts'
@@ -57,11 +58,20 @@ test('a statement with values is prepared once per connection, one without is no
 test('the pool gives out so many connections, and the next one waits', async (t) => {
   const { db } = await setUp(t, 2)
   const leased = [await db.lease(), await db.lease()]
-  assert.deepEqual(db.stats(), { total: 2, idle: 0, waiting: 0 })
+  const { leases, leaseMs, ...counts } = db.stats()
+  assert.deepEqual({ leases, ...counts }, { leases: 2, total: 2, idle: 0, waiting: 0 })
   const waiting = db.query<{ one: number }>('select 1 as one')
   assert.equal(db.stats().waiting, 1)
+  const third = db.lease()
+  const asked = performance.now()
+  // Let it wait for a time that can be measured.
+  await pause(5)
   leased[0]!.release(false)
   assert.deepEqual(await waiting, [{ one: 1 }])
+  leased.push(await third)
+  assert.equal(db.stats().leases, 3)
+  assert.ok(db.stats().leaseMs - leaseMs >= 4, `${db.stats().leaseMs - leaseMs} of ${performance.now() - asked} ms`)
+  leased[2]!.release(false)
   leased[1]!.release(true)
   await until('one connection is left', () => db.stats().total === 1)
 })

@@ -46,7 +46,7 @@ export const declaration = {
 export const signUp = defineSaga(declaration)
 
 export const deletionStarted = event<'user.deletion-started', User>('user.deletion-started', ['userId'])
-const deleted = event<'user.deleted', User>('user.deleted', ['userId'])
+export const deleted = event<'user.deleted', User>('user.deleted', ['userId'])
 const deletionRefused = event<'user.deletion-refused', Refused>('user.deletion-refused', ['userId', 'reason'])
 const memberSuspended = event<'chat.member-suspended', User>('chat.member-suspended', ['userId'])
 const memberKept = event<'chat.member-kept', Refused>('chat.member-kept', ['userId', 'reason'])

@@ -20,7 +20,7 @@ for (const name of examples)
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [`${name}.ts`], {
       cwd: folder,
       env,
-      timeout: 50_000,
+      timeout: 120_000,
     })
     assert.equal(stderr, '')
     assert.equal(stdout, readFileSync(`${folder}${name}.expected.txt`, 'utf8'))

@@ -46,6 +46,7 @@ test('a client that never reads costs little, holds up nobody, and is closed aft
   const pages = (): number => source.asked.filter((asked) => asked.startsWith('page')).length
   const pagesBefore = pages()
   assert.ok(queued > 0 && queued <= 256 * 1024, `${queued} bytes`)
+  assert.equal(hub.stats().buffered, queued)
   publish('a', 500)
   hub.send('a', 'typing', {})
   await healthy.until('all', () => seqsOf(healthy).length === 500)

@@ -15,7 +15,7 @@ const gets = (stream: EventStream, seqs: readonly number[]): Promise<unknown> =>
     .then(() => assert.deepEqual(seqsOf(stream), seqs))
 
 test('the head and the first bytes come at once', async (t) => {
-  const { server, source } = await setUp(t, { headers: { location: '/api/sagas/1' } })
+  const { server, source } = await setUp(t, { from: 'first', headers: { location: '/api/sagas/1' } })
   const held = Promise.withResolvers<void>()
   source.before = () => held.promise
   const stream = await server.open('/a')
@@ -29,6 +29,21 @@ test('the head and the first bytes come at once', async (t) => {
   assert.ok(stream.retry! >= 2_000 && stream.retry! <= 5_000, stream.text)
   assert.deepEqual(stream.events, [])
   held.resolve()
+})
+
+test('who starts now hears nothing before it is known where now is, and misses nothing from then on', async (t) => {
+  const { server, source, publish } = await setUp(t)
+  publish('a', 3)
+  const held = Promise.withResolvers<void>()
+  source.before = () => held.promise
+  const opened = server.open('/a')
+  await until('asked', () => source.asked.length > 0)
+  publish('a', 1)
+  assert.equal(server.responses[0]!.headersSent, false)
+  held.resolve()
+  const stream = await opened
+  publish('a', 2)
+  await gets(stream, [4, 5, 6])
 })
 
 test('clients are told different times to come back', async (t) => {

@@ -7,7 +7,13 @@ import { append } from '../src/outbox.ts'
 import { type Reaction, reactionTable, rounds, runReaction } from '../src/reaction.ts'
 import { changed, changedV2, counted, moved, noted, type Version } from './stock.ts'
 
-const fakeTx = (): Tx => ({ outbox: [], query: async () => [], send: () => {}, afterCommit: () => {} })
+const fakeTx = (): Tx => ({
+  outbox: [],
+  query: async () => [],
+  send: () => {},
+  beforeCommit: () => {},
+  afterCommit: () => {},
+})
 const received = (version: number, key = 'fern'): Received<'stock.changed', Version> => ({
   ...(envelopeOf(changed({ key, version }), 0) as Received<'stock.changed', Version>),
   topic: 'stock',

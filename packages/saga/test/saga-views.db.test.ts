@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { createMemoryTransport, listSagas, type SagaPlace, type SagaQuery, type SagaView } from '../src/index.ts'
+import {
+  countOpenSagas,
+  createMemoryTransport,
+  listSagas,
+  type SagaPlace,
+  type SagaQuery,
+  type SagaView,
+} from '../src/index.ts'
 import { sagaHistory } from '../src/saga-views.ts'
 import { testDatabase } from '../../../test/support/postgres.ts'
 import { accountDeletion, memberAdded, memberRemoved, walletOpened, walletRefused } from './example-sagas.ts'
@@ -54,6 +61,37 @@ test('sagas are listed failed and overdue first, each kind newest first', async 
     assert.deepEqual(pages.flat(), right, `by ${limit}`)
     assert.equal(pages.length, Math.max(1, Math.ceil(right.length / limit)), `by ${limit}`)
   }
+})
+
+test('open sagas are counted by type and status, with those that are past their deadline', async (t) => {
+  const db = await testDatabase(t, empty)
+  const service = await createService(db)
+  const deletions = await createService(db, { definition: accountDeletion })
+  assert.deepEqual(await countOpenSagas(db), [])
+  const far = { deadlineMs: 1_000 * 86_400_000 }
+  await deletions.start([far])
+  const sagas = await service.start([far, far, far, { deadlineMs: 1 }, { deadlineMs: 1 }])
+  const [completed, compensating, , overdue] = sagas as [SagaView, SagaView, SagaView, SagaView]
+  await service.hear(answer(completed, memberAdded(user)), answer(completed, walletOpened(user)))
+  await service.hear(answer(compensating, memberAdded(user)), answer(compensating, refusal))
+  const deletion = { type: 'account-deletion', status: 'running', count: 1, overdue: 0 }
+  assert.deepEqual(await countOpenSagas(db), [
+    deletion,
+    { type: 'sign-up', status: 'compensating', count: 1, overdue: 0 },
+    { type: 'sign-up', status: 'running', count: 3, overdue: 2 },
+  ])
+
+  // Its deadline is seen, but the chat does not say that it has undone its part.
+  await service.hear(answer(overdue, memberAdded(user)))
+  service.clock.now += 1_000
+  service.sagas.deadlines.start()
+  await service.until(() => service.ended(sagas[4]!))
+  await service.sagas.deadlines.stop()
+  assert.deepEqual(await countOpenSagas(db), [
+    deletion,
+    { type: 'sign-up', status: 'compensating', count: 2, overdue: 1 },
+    { type: 'sign-up', status: 'running', count: 1, overdue: 0 },
+  ])
 })
 
 test('sagas that started in the same millisecond are all listed, once', async (t) => {

@@ -15,6 +15,8 @@ import { given } from '../src/testing.ts'
 import {
   accountDeletion,
   declaration,
+  deleted,
+  deletionStarted,
   memberAdded,
   memberRefused,
   memberRemoved,
@@ -33,6 +35,39 @@ const started = signUpStarted({ ...user, name: 'nayun' })
 const refusal = { ...user, reason: 'wallet_exists' }
 const start: SagaState['start'] = { id: 'e1', correlationId: 'e1', data: started.data }
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 6)
+
+suite('a saga that only goes forward', () => {
+  const erasure = defineSaga({
+    type: 'erasure',
+    starts: deletionStarted,
+    deadlineMs: 1_000,
+    own: 'user',
+    steps: { chat: { done: memberRemoved, detail: (data) => ({ of: (data as { userId: string }).userId }) } },
+    completes: deleted,
+  })
+  const state = begin(erasure, { id: 's1', ownerId: 'u1', start: { ...start, data: user }, now: NOW })
+
+  test('completes with the last answer, however late, and keeps what the participant said', () => {
+    assert.deepEqual(evolve(erasure, state, 'deadline', NOW + 2_000), { states: [], events: [] })
+    const { states, events } = evolve(erasure, state, { type: memberRemoved.type, data: user }, NOW + 3_600_000)
+    assert.deepEqual(
+      states.map(({ view: { status, version, steps } }) => ({ status, version, steps })),
+      [
+        {
+          status: 'completed',
+          version: 2,
+          steps: { user: { status: 'done' }, chat: { status: 'done', detail: { of: 'u1' } } },
+        },
+      ],
+    )
+    assert.deepEqual(events, [deleted(user)])
+  })
+
+  test('knows no failure: an answer that would be one changes nothing', () => {
+    for (const { type } of [memberRefused, walletClosed])
+      assert.deepEqual(evolve(erasure, state, { type, data: refusal }, NOW), { states: [], events: [] })
+  })
+})
 
 suite('the view', () => {
   test('begins with the own step done and all others pending', () => {
@@ -340,7 +375,7 @@ function play(
   })
   const all = { chat: one('chat'), customer: one('customer') }
   const say = (self: typeof all.chat, answer: 'done' | 'failed' | 'undone'): void =>
-    void self.said.push({ type: definition.steps[self.name]![answer].type, data })
+    void self.said.push({ type: definition.steps[self.name]![answer]!.type, data })
   function make(
     self: typeof all.chat,
     what: 'hears the start' | 'hears of the failure' | 'is heard' | 'is heard again',
@@ -353,7 +388,7 @@ function play(
       self.done = !refusing.includes(self.name)
       say(self, self.done ? 'done' : 'failed')
     }
-    if (what === 'hears of the failure' && !self.cancelled && published.includes(definition.fails)) {
+    if (what === 'hears of the failure' && !self.cancelled && published.includes(definition.fails!)) {
       self.cancelled = true
       self.done = false
       say(self, 'undone')

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import test, { type TestContext, suite } from 'node:test'
-import { createDatabase, type Database, type SagaHooks, type SagaView, transaction } from '../src/index.ts'
+import {
+  createDatabase,
+  type Database,
+  forgetSagas,
+  type SagaDefinition,
+  type SagaHooks,
+  type SagaView,
+  transaction,
+} from '../src/index.ts'
 import { testDatabase } from '../../../test/support/postgres.ts'
 import {
   accountDeletion,
@@ -16,7 +24,7 @@ import { faultsOf } from './saga-rules.ts'
 import { answer, createService, empty, NOW, outboxOf, user, versionsOf } from './saga-service.ts'
 
 // For tests that wait for something: long enough for a busy machine.
-const waiting = { timeout: 20_000 }
+const waiting = { timeout: 60_000 }
 
 suite('starting', () => {
   test('a saga, its first version and its event are there when the transaction commits, and only then', async (t) => {
@@ -254,6 +262,18 @@ suite('hooks', () => {
 })
 
 suite('deadlines', () => {
+  test('are no end for a saga that only goes forward', async (t) => {
+    const db = await testDatabase(t, empty)
+    const { type, starts, deadlineMs, completes } = signUp
+    const definition: SagaDefinition = { type, starts, deadlineMs, completes, steps: { chat: { done: memberAdded } } }
+    const { start, hear, sagas, clock } = await createService(db, { definition })
+    const [saga] = (await start([{}])) as [SagaView]
+    assert.deepEqual(await db.query('select due_at from saga.saga'), [{ due_at: null }])
+    clock.now = NOW + 3_600_000
+    await hear(answer(saga, memberAdded(user)))
+    assert.equal((await sagas.find(type, saga.id))?.view.status, 'completed')
+  })
+
   test('end what is late, and nothing before its time', waiting, async (t) => {
     const db = await testDatabase(t, empty)
     const failed: string[] = []
@@ -422,17 +442,17 @@ suite('what is over', () => {
 
   test('is forgotten with the transaction that forgets it, all of it, and nothing else', async (t) => {
     const db = await testDatabase(t, empty)
-    const { start, sagas, hear } = await createService(db)
+    const { start, hear } = await createService(db)
     const [one, two, other] = (await start([{}, {}, {}])) as [SagaView, SagaView, SagaView]
     await hear(...[one, two, other].map((saga) => answer(saga, memberAdded(user))))
     const all = [one.id, two.id, other.id].toSorted()
     const left = transaction(db, async (tx) => {
-      sagas.forget(tx, [one.id])
+      forgetSagas(tx, [one.id])
       throw new Error('changed its mind')
     })
     await assert.rejects(left, /changed its mind/)
     assert.deepEqual(await known(db), [all, all])
-    await transaction(db, async (tx) => sagas.forget(tx, [one.id, two.id]))
+    await transaction(db, async (tx) => forgetSagas(tx, [one.id, two.id]))
     assert.deepEqual(await known(db), [[other.id], [other.id]])
     await hear(answer(one, walletOpened(user)))
     assert.deepEqual(await known(db), [[other.id], [other.id]])

@@ -156,7 +156,7 @@ export const withoutLocks = (db: Database): Database => ({
     return {
       ...connection,
       async query<R extends object>(text: string, values?: readonly unknown[]) {
-        if (text.includes('from pg_locks')) return [{ count: 1 }] as R[]
+        if (text.includes('count(*) from pg_locks')) return [{ count: 1 }] as R[]
         if (!text.includes('pg_try_advisory_lock')) return connection.query<R>(text, values)
         const lanes = values?.[1] as number[] | undefined
         return (lanes?.map((lane) => ({ lane })) ?? [{ ok: true }]) as R[]

@@ -301,7 +301,8 @@ test('a transaction that PostgreSQL ends to solve a deadlock can be repeated', a
       }),
     )
   await Promise.all([lockBoth('fern', 'moss'), lockBoth('moss', 'fern')])
-  assert.equal(tries, 3, 'one was the victim')
+  // One more each time that a repeated one takes the row before the one that waits for it has woken up: they meet again.
+  assert.ok(tries >= 3, 'one was the victim')
   assert.deepEqual(await plants(), ['fern', 'fern and moss', 'moss', 'moss and fern'])
 })
 

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
-  ms = 20_000,
+  ms = 60_000,
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = performance.now() + ms
   for (;;) {

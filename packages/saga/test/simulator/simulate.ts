@@ -157,7 +157,7 @@ function hear(
   message: Message,
 ): Outcome<Holdings> {
   const definition = DEFINITIONS.find(({ type }) => type === message.sagaType)!
-  const what = (['starts', 'completes', 'fails'] as const).find((end) => definition[end].type === message.type)!
+  const what = (['starts', 'completes', 'fails'] as const).find((end) => definition[end]?.type === message.type)!
   const type = message.sagaType as Happening['type']
   const { after, answer } = decide(before, { saga: message.sagaId, type, what, user: message.key })
   const event = answer && answerOf(definition.steps[name]!, answer, message.key)
@@ -165,6 +165,6 @@ function hear(
 }
 
 function answerOf(step: SagaDefinition['steps'][string], answer: NonNullable<Answer>, userId: string): NewEvent {
-  if ('failed' in answer) return { kind: step.failed, data: { userId, reason: answer.failed } }
-  return { kind: 'done' in answer ? step.done : step.undone, data: { userId } }
+  if ('failed' in answer) return { kind: step.failed!, data: { userId, reason: answer.failed } }
+  return { kind: 'done' in answer ? step.done : step.undone!, data: { userId } }
 }
