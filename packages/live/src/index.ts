@@ -1,0 +1,8 @@
+export type { StreamEventData, StreamEventType } from '@pando/events/stream'
+export type { MessageView, NotificationView, PresenceView, RoomView } from '@pando/events/views'
+export type { Connect, ConnectionHandlers, ConnectionTarget, LiveEvent, LiveEventOf, Refusal } from './connection.ts'
+export { byEventSource } from './event-source.ts'
+export { byFetch } from './fetch.ts'
+export type { Load } from './gate.ts'
+export { createLive, type Live, type LiveOptions, type LiveState } from './live.ts'
+export { applyToMessages, applyToNotifications, applyToRooms, type NotificationState } from './state.ts'
