@@ -1,3 +1,4 @@
+import type { SagaView } from '@pando/saga'
 import { Type } from 'typebox'
 import { Refusal, User, userEvent } from './event.ts'
 
@@ -24,4 +25,18 @@ export const userDeletionRefused = userEvent('user.deletion-refused', Type.Objec
 export const userProfileChanged = userEvent(
   'user.profile-changed',
   Type.Object({ ...Profile, statusMessage: Type.String() }),
+)
+
+/** Sessions of this user have ended: their streams are to end. */
+export const userSessionsEnded = userEvent(
+  'user.sessions-ended',
+  Type.Object({ ...User, sessionIds: Type.Array(Type.String({ format: 'uuid' }), { minItems: 1 }) }),
+)
+/** A saga of this user's own has a new version, which is shown to them. */
+export const userSagaChanged = userEvent(
+  'user.saga-changed',
+  Type.Object({
+    ...User,
+    saga: Type.Unsafe<SagaView>({ type: 'object', required: ['id', 'type', 'status', 'version', 'steps'] }),
+  }),
 )

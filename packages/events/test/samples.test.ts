@@ -7,11 +7,33 @@ import * as events from '@pando/events'
 const directory = new URL('../samples/', import.meta.url)
 const all = Object.values(events)
 
+interface Keyed {
+  userId: string
+  friendId?: string
+  roomId?: string
+  room?: { id: string }
+  message?: { roomId: string }
+  postId?: string
+  imageId?: string
+  keyword?: string
+}
+/**
+ * What it is about: a friendship has the first of the two ids, whatever it says of a room, a post or an image that is in no room that one's.
+ * A match is the user's.
+ */
+const keyOf = ({ userId, friendId, roomId, room, message, postId, imageId, keyword }: Keyed): string =>
+  room?.id ??
+  message?.roomId ??
+  roomId ??
+  (keyword === undefined ? postId : userId) ??
+  imageId ??
+  (friendId ? [userId, friendId].toSorted()[0]! : userId)
+
 for (const event of all)
   test(`${event.type} v${event.version} takes its sample, member for member`, () => {
     const sample: unknown = JSON.parse(readFileSync(new URL(`${event.type}.v${event.version}.json`, directory), 'utf8'))
     assert.deepEqual(event.parse(sample), sample)
-    assert.equal(event.keyOf(event.parse(sample) as never), (sample as { userId: string }).userId)
+    assert.equal(event.keyOf(event.parse(sample) as never), keyOf(sample as Keyed))
     assert.deepEqual(event.parse({ ...(sample as object), unknown: 1 }), sample, 'unknown members are ignored')
     assert.throws(() => event.parse({}), /SAGA_EVENT_INVALID|not valid/)
   })

@@ -2,45 +2,64 @@ import type { SagaPlace, SagaStatus } from '@pando/saga'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { AdminSource, AdminSources, SagaWithOwner } from './admin.ts'
+import type { AdminSource, AdminSources, Parked, ParkedPlace, SagaWithOwner } from './admin.ts'
 import { accessTokenOf, requireAdmin } from './auth.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
 import { Problem } from './problem.ts'
 import { SagaStatusSchema, SagaViewSchema } from './saga-view.ts'
 import { isUuid, listOf, ListQuery, nullable, problems, Time } from './schema.ts'
 
-const SagaRow = Type.Object({ ...SagaViewSchema.properties, ownerId: nullable(Type.String()) })
-const History = Type.Object({
-  eventId: Type.String(),
-  type: Type.String(),
-  version: Type.Integer(),
-  service: Type.String(),
-  causationId: nullable(Type.String()),
-  recordedAt: Time,
-  receivedAt: Time,
-  attempt: Type.Integer(),
-  topic: Type.String(),
-  partition: Type.Integer(),
-  offset: nullable(Type.Integer()),
-  data: Type.Unknown(),
-})
-const ParkedRow = Type.Object({
-  service: Type.String(),
-  key: Type.String(),
-  since: Time,
-  error: Type.String(),
-  attempts: Type.Integer(),
-  events: Type.Array(
-    Type.Object({ id: Type.String(), type: Type.String(), time: nullable(Type.String()), data: Type.Unknown() }),
-  ),
-})
-const LagRow = Type.Object({
-  service: Type.String(),
-  outbox: Type.Object({ rows: Type.Integer(), oldestMs: Type.Integer() }),
-  partitions: Type.Array(
-    Type.Object({ topic: Type.String(), partition: Type.Integer(), next: Type.Integer(), behind: Type.Integer() }),
-  ),
-})
+const SagaRow = Type.Object({ ...SagaViewSchema.properties, ownerId: nullable(Type.String()) }, { title: 'OwnedSaga' })
+const History = Type.Object(
+  {
+    eventId: Type.String(),
+    type: Type.String(),
+    version: Type.Integer(),
+    service: Type.String(),
+    causationId: nullable(Type.String()),
+    recordedAt: Time,
+    receivedAt: Time,
+    attempt: Type.Integer(),
+    topic: Type.String(),
+    partition: Type.Integer(),
+    offset: nullable(Type.Integer()),
+    data: Type.Unknown(),
+  },
+  { title: 'HistoryEvent' },
+)
+const SagaWithHistory = Type.Object(
+  { ...SagaRow.properties, history: Type.Array(History) },
+  { title: 'SagaWithHistory' },
+)
+const ParkedRow = Type.Object(
+  {
+    service: Type.String(),
+    key: Type.String(),
+    since: Time,
+    error: Type.String(),
+    attempts: Type.Integer(),
+    events: Type.Array(
+      Type.Object({ id: Type.String(), type: Type.String(), time: nullable(Type.String()), data: Type.Unknown() }),
+    ),
+  },
+  { title: 'Parked' },
+)
+const LagRow = Type.Object(
+  {
+    service: Type.String(),
+    outbox: Type.Object({ rows: Type.Integer(), oldestMs: Type.Integer() }),
+    partitions: Type.Array(
+      Type.Object({
+        group: Type.String(),
+        topic: Type.String(),
+        partition: Type.Integer(),
+        next: Type.Integer(),
+        behind: Type.Integer(),
+      }),
+    ),
+  },
+  { title: 'Lag' },
+)
 const ParkedKeyParams = Type.Object({ service: Type.String(), key: Type.String() })
 
 /** `/api/admin/…` over the services that `sources` speak for, those elsewhere with the token of the admin who asks. */
@@ -86,7 +105,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ sources: AdminSources }> =
         summary: 'A saga with the events it is made of',
         params: Type.Object({ type: Type.String(), id: Type.String() }),
         response: {
-          200: Type.Object({ ...SagaRow.properties, history: Type.Array(History) }),
+          200: SagaWithHistory,
           ...problems('unauthenticated', 'forbidden', 'not_found'),
         },
       },
@@ -111,8 +130,14 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ sources: AdminSources }> =
       },
     },
     async (request) => {
-      const parked = await Promise.all(of(request).map((source) => source.parked()))
-      return pageOf(parked.flat(), request.query, ({ since, service, key }) => `${since} ${service} ${key}`)
+      const { cursor, limit } = request.query
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, isParkedPlace)
+      const pages = await Promise.all(of(request).map((source) => source.parked({ limit, after })))
+      // Each service's are in order already.
+      const merged = pages.flatMap(({ items }) => items).toSorted(byPatience)
+      const items = merged.slice(0, limit)
+      const more = merged.length > limit || pages.some((page) => page.more)
+      return { items, next: more && items.length > 0 ? encodeCursor(parkedPlaceOf(items.at(-1)!)) : null }
     },
   )
 
@@ -174,6 +199,24 @@ function byUrgency(a: SagaWithOwner, b: SagaWithOwner): number {
   if (isUrgent(a) !== isUrgent(b)) return isUrgent(a) ? -1 : 1
   if (a.startedAt !== b.startedAt) return a.startedAt > b.startedAt ? -1 : 1
   return a.id > b.id ? -1 : 1
+}
+
+const parkedPlaceOf = ({ since, service, key }: Parked): ParkedPlace => ({ since, service, key })
+
+function byPatience(a: Parked, b: Parked): number {
+  if (a.since !== b.since) return a.since < b.since ? -1 : 1
+  return a.service === b.service ? 0 : a.service < b.service ? -1 : 1
+}
+
+function isParkedPlace(value: unknown): value is ParkedPlace {
+  if (typeof value !== 'object' || value === null) return false
+  const { since, service, key } = value as Record<string, unknown>
+  return (
+    typeof since === 'string' &&
+    !Number.isNaN(Date.parse(since)) &&
+    typeof service === 'string' &&
+    typeof key === 'string'
+  )
 }
 
 function isPlace(value: unknown): value is SagaPlace {

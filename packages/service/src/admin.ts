@@ -21,11 +21,18 @@ export interface Parked extends Omit<ParkedKey, 'since'> {
   since: string
 }
 
-/** How far a service is behind: its unsent events, and per partition the events it has not handled. */
+/** The place of a parked key in the list: those that wait longest first, then by service and key. */
+export interface ParkedPlace {
+  since: string
+  service: string
+  key: string
+}
+
+/** How far a service is behind: its unsent events, and per partition the events that its group (all its instances) has not handled. */
 export interface Lag {
   service: string
   outbox: { rows: number; oldestMs: number }
-  partitions: { topic: string; partition: number; next: number; behind: number }[]
+  partitions: { group: string; topic: string; partition: number; next: number; behind: number }[]
 }
 
 export type SagaWithOwner = SagaView & { ownerId: string | null }
@@ -35,7 +42,7 @@ export interface AdminSource {
   readonly service: string
   sagas(query: SagaQuery): Promise<{ items: SagaWithOwner[]; next: SagaPlace | null }>
   saga(type: string, id: string): Promise<(SagaWithOwner & { history: HistoryEntry[] }) | undefined>
-  parked(): Promise<Parked[]>
+  parked(query: { limit: number; after?: ParkedPlace | undefined }): Promise<{ items: Parked[]; more: boolean }>
   /** Begins to send the events of a key again; resolves before that is done. */
   redrive(key: string): Promise<void>
   discard(key: string, reason: string): Promise<void>
@@ -59,8 +66,10 @@ export function localAdmin({ name, db, worker }: Service, onError: (error: Error
       const state = await worker.sagas.find(type, id)
       return state && { ...state.view, ownerId: state.ownerId, history: await worker.history(id) }
     },
-    async parked() {
-      return (await listParked(db)).map((parked) => ({ ...parked, service: name, since: parked.since.toISOString() }))
+    async parked({ limit, after }) {
+      const found = await listParked(db, { limit: limit + 1, ...(after && behind(after, name)) })
+      const items = found.slice(0, limit).map((one) => ({ ...one, service: name, since: one.since.toISOString() }))
+      return { items, more: found.length > limit }
     },
     async redrive(key) {
       if (!(await isParked(key))) throw new Problem('not_found')
@@ -78,7 +87,14 @@ export function localAdmin({ name, db, worker }: Service, onError: (error: Error
     },
     async lag() {
       const [outbox, partitions] = await Promise.all([outboxLag(db), worker.consumer.lag()])
-      return { service: name, outbox, partitions }
+      return { service: name, outbox, partitions: partitions.map((partition) => ({ group: name, ...partition })) }
     },
   }
+}
+
+/** Where a service's own parked keys begin that stand behind a place in the list of all services. */
+function behind({ since, service, key }: ParkedPlace, name: string): { from: Date; after?: string } {
+  const at = Date.parse(since)
+  if (name === service) return { from: new Date(at), after: key }
+  return { from: new Date(name > service ? at : at + 1) }
 }

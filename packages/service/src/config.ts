@@ -1,10 +1,21 @@
 import { resolve } from 'node:path'
+import type { KafkaConnection } from '@pando/saga/kafka'
 import * as legal from './config-value.ts'
 import { StartError } from './errors.ts'
 import type { LogLevel } from './log.ts'
 
 const SERVICES = ['user', 'customer', 'chat', 'market', 'notification'] as const
 export type ServiceName = (typeof SERVICES)[number]
+
+/** A bucket of an S3-compatible store. */
+export interface S3Access {
+  /** Its origin; the bucket is the first part of the path. */
+  readonly endpoint: string
+  readonly bucket: string
+  readonly region: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
 
 /** What the environment says. */
 export interface Config {
@@ -17,7 +28,7 @@ export interface Config {
   readonly databaseUrl?: string | undefined
   readonly databasePrefix: string
   /** Unset: events go through PostgreSQL. */
-  readonly kafkaBrokers?: readonly string[] | undefined
+  readonly kafka?: KafkaConnection | undefined
   /** Origins of the services that run elsewhere. */
   readonly serviceUrls: Readonly<Partial<Record<ServiceName, string>>>
   readonly signingKeyPem?: string | undefined
@@ -28,6 +39,10 @@ export interface Config {
   readonly publicOrigins?: readonly string[] | undefined
   readonly logLevel: LogLevel
   readonly rateLimit: boolean
+  /** Where images are kept. Unset: under DATA_DIR. */
+  readonly s3?: S3Access | undefined
+  /** Where traces go, and which share of those that begin here. Unset: there are none. */
+  readonly tracing?: { readonly endpoint: string; readonly ratio: number } | undefined
 }
 
 /** A variable that is not legal. The message is one line: the variable, its value unless that may be a secret, what is legal. */
@@ -60,7 +75,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir: resolve(read('DATA_DIR', legal.anything) ?? 'data'),
     databaseUrl: read('DATABASE_URL', legal.databaseUrl),
     databasePrefix: read('DATABASE_PREFIX', legal.identifier) ?? 'pando',
-    kafkaBrokers: read('KAFKA_BROKERS', legal.notYet),
+    kafka: readKafka(read),
     serviceUrls: readServiceUrls(read),
     signingKeyPem: read('SIGNING_KEY', legal.signingKey),
     admin: readAdmin(read),
@@ -72,7 +87,35 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     publicOrigins: read('PUBLIC_ORIGIN', legal.origins),
     logLevel: read('LOG_LEVEL', legal.logLevel) ?? 'info',
     rateLimit: read('RATE_LIMIT', legal.onOrOff) ?? true,
+    s3: readS3(read),
+    tracing: readTracing(read),
   })
+}
+
+function readKafka(read: Read): Config['kafka'] {
+  const brokers = read('KAFKA_BROKERS', legal.brokers)
+  const isTls = read('KAFKA_TLS', legal.onOrOff) ?? false
+  const ca = read('KAFKA_TLS_CA', legal.readableFile)
+  const mechanism = read('KAFKA_SASL_MECHANISM', legal.saslMechanism)
+  const username = read('KAFKA_USERNAME', legal.secret)
+  const password = read('KAFKA_PASSWORD', legal.secret)
+  const lone = (name: string, needs: string): ConfigError =>
+    new ConfigError(`${name} is set without ${needs}: set both or neither.`)
+  if (ca !== undefined && !isTls) throw lone('KAFKA_TLS_CA', 'KAFKA_TLS=on')
+  if (mechanism !== undefined && username === undefined) throw lone('KAFKA_SASL_MECHANISM', 'KAFKA_USERNAME')
+  if (username !== undefined && password === undefined) throw lone('KAFKA_USERNAME', 'KAFKA_PASSWORD')
+  if (password !== undefined && username === undefined) throw lone('KAFKA_PASSWORD', 'KAFKA_USERNAME')
+  if (username !== undefined && mechanism === undefined) throw lone('KAFKA_USERNAME', 'KAFKA_SASL_MECHANISM')
+  if (brokers === undefined) {
+    if (isTls) throw lone('KAFKA_TLS', 'KAFKA_BROKERS')
+    if (mechanism !== undefined) throw lone('KAFKA_SASL_MECHANISM', 'KAFKA_BROKERS')
+    return undefined
+  }
+  return {
+    brokers,
+    ...(isTls && { tls: { ca } }),
+    ...(mechanism && { sasl: { mechanism, username: username!, password: password! } }),
+  }
 }
 
 function readServiceUrls(read: Read): Config['serviceUrls'] {
@@ -82,6 +125,33 @@ function readServiceUrls(read: Read): Config['serviceUrls'] {
     if (url !== undefined) urls[service] = url
   }
   return urls
+}
+
+function readS3(read: Read): Config['s3'] {
+  const endpoint = read('S3_ENDPOINT', legal.origin)
+  const bucket = read('S3_BUCKET', legal.bucket)
+  const region = read('S3_REGION', legal.region)
+  const accessKeyId = read('S3_ACCESS_KEY_ID', legal.secret)
+  const secretAccessKey = read('S3_SECRET_ACCESS_KEY', legal.secret)
+  if (endpoint && bucket && region && accessKeyId && secretAccessKey)
+    return { endpoint, bucket, region, accessKeyId, secretAccessKey }
+  const variables = Object.entries({
+    S3_ENDPOINT: endpoint,
+    S3_BUCKET: bucket,
+    S3_REGION: region,
+    S3_ACCESS_KEY_ID: accessKeyId,
+    S3_SECRET_ACCESS_KEY: secretAccessKey,
+  })
+  const set = variables.find(([, value]) => value !== undefined)
+  if (!set) return undefined
+  const missing = variables.filter(([, value]) => value === undefined).map(([name]) => name)
+  throw new ConfigError(`${set[0]} is set without ${missing.join(', ')}: set all five S3_ variables or none.`)
+}
+
+function readTracing(read: Read): Config['tracing'] {
+  const endpoint = read('OTEL_EXPORTER_OTLP_ENDPOINT', legal.collectorUrl)
+  const ratio = read('OTEL_TRACES_SAMPLER_ARG', legal.share) ?? 1
+  return endpoint === undefined ? undefined : { endpoint, ratio }
 }
 
 function readAdmin(read: Read): Config['admin'] {

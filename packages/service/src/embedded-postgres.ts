@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, realpathSync, renameSync, statSync } from 'node:fs'
+import { realpathSync, renameSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { ensureCluster } from './cluster.ts'
-import { lockDataDir } from './data-dir-lock.ts'
+import { lockDataDir, makeDataDir } from './data-dir.ts'
 import { StartError } from './errors.ts'
 import { createLog } from './log.ts'
 import type { Logger } from './log.ts'
@@ -13,7 +13,7 @@ const LOG_BYTES = 10 * 1024 * 1024
 const SETTINGS = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
-  'max_connections=200',
+  'max_connections=300',
   'shared_buffers=128MB',
   // Fewer checkpoints, so fewer whole pages in the log of changes. Not compressed: this build has pglz only, which costs CPU.
   'max_wal_size=2GB',
@@ -75,23 +75,6 @@ async function loadBinaries(): Promise<{ initdb: string; postgres: string }> {
       `No PostgreSQL for ${platform} is installed: run "npm ci" with optional packages, or set DATABASE_URL to a PostgreSQL 15 or newer.`,
       { cause: err },
     )
-  }
-}
-
-/** The path with links resolved: by that PostgreSQL is known, and knows itself again. */
-function makeDataDir(dataDir: string): string {
-  try {
-    const made = mkdirSync(dataDir, { recursive: true })
-    // Root's umask may close new folders to the user as whom PostgreSQL runs.
-    for (let folder = dataDir; made !== undefined && process.getuid?.() === 0; folder = dirname(folder)) {
-      chmodSync(folder, 0o755)
-      if (folder === made) break
-    }
-    return realpathSync(dataDir)
-  } catch (err) {
-    throw new StartError('PANDO_DATA_DIR', `DATA_DIR=${dataDir} cannot be made (${(err as Error).message}).`, {
-      cause: err,
-    })
   }
 }
 

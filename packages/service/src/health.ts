@@ -14,6 +14,8 @@ export interface HealthOptions {
   checks: readonly HealthCheck[]
   /** True from the moment on when the process wants no more requests. */
   isDraining: () => boolean
+  /** Told of every question for readiness. */
+  onAsk?: () => void
   /** For each check; default 1000. */
   timeoutMs?: number
 }
@@ -26,10 +28,10 @@ const Health = Type.Object({
 /** `/api/health/live` (the process answers) and `/api/health/ready` (it also can work: every check passes in time). */
 export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (
   app,
-  { checks, isDraining, timeoutMs = 1000 },
+  { checks, isDraining, onAsk, timeoutMs = 1000 },
 ) => {
   const config = { rateLimit: false } as const
-  const probes = checks.map((on) => ({ name: on.name, passes: oneAtATime(async () => on.check()) }))
+  const probes = checks.map((on) => ({ name: on.name, passes: oneAtATime(async () => on.check()), isFailing: false }))
 
   app.get(
     '/api/health/live',
@@ -47,11 +49,15 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (
     '/api/health/ready',
     { config, schema: { summary: 'Whether it can do its work', response: { 200: Health, 503: Health } } },
     async (request, reply) => {
+      onAsk?.()
       const results = await Promise.all(
-        probes.map(async ({ name, passes }) => {
+        probes.map(async (probe) => {
+          const { name, passes, isFailing } = probe
           const failure = await within(timeoutMs, passes())
-          if (failure !== undefined) request.log.warn({ err: failure, check: name }, 'not ready')
-          return [name, failure === undefined ? 'ok' : 'failed'] as const
+          probe.isFailing = failure !== undefined
+          // Told when it begins: a balancer asks several times a second.
+          if (probe.isFailing && !isFailing) request.log.warn({ err: failure, check: name }, 'not ready')
+          return [name, probe.isFailing ? 'failed' : 'ok'] as const
         }),
       )
       const failed = results.some(([, result]) => result === 'failed')

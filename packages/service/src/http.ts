@@ -65,7 +65,15 @@ export async function createApp({
     return503OnClosing: false,
     // Schemas say how long an id or a keyword may be; this only bounds what they are asked about.
     routerOptions: { maxParamLength: 2048 },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: true, allErrors: true } },
+    ajv: {
+      customOptions: {
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: true,
+        allErrors: true,
+        discriminator: true,
+      },
+    },
     frameworkErrors: (error, request, reply) => {
       open(request, reply as FastifyReply)
       fail(error, request, reply as FastifyReply)
@@ -95,14 +103,15 @@ export async function createApp({
 function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toProblem(thrown)
   const { code, status, cause } = problem
+  const { traceparent } = request
   if (code === 'internal')
     request.log.error(
-      { err: cause ?? problem, method: request.method, route: request.routeOptions.url },
+      { err: cause ?? problem, method: request.method, route: request.routeOptions.url, traceparent },
       'internal error',
     )
   // A client that went away also ends here: its broken connection is no news.
   else if (code === 'unavailable' && cause && !request.socket?.destroyed)
-    request.log.warn({ err: cause }, 'unavailable')
+    request.log.warn({ err: cause, traceparent }, 'unavailable')
   reply
     .code(status)
     .headers(problem.headers)

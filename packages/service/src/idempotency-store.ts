@@ -57,18 +57,47 @@ export function migrateService(db: Database): Promise<void> {
   return migrate(db, { schema: 'service', directory: new URL('../sql/service/', import.meta.url) })
 }
 
-/** Keeps first answers in `db`, encrypted under a key derived from `secret` (the installation's, 16 bytes or more), as they may hold tokens. */
+/** What a service keeps in the tables of this package. */
+export interface ServiceTables {
+  readonly store: IdempotencyStore
+  /** A secret of this database's own, 244 random bits. Empty before `migrate`. */
+  secret(): string
+  /** Makes the tables, and reads the secret. */
+  migrate(): Promise<void>
+}
+
+/** For a service whose answers say nothing that its database does not: first answers are kept under that database's own secret. */
+export function createServiceTables(db: Database): ServiceTables {
+  let value = ''
+  const secret = (): string => value
+  return {
+    store: createIdempotencyStore({ db, secret }),
+    secret,
+    async migrate() {
+      await migrateService(db)
+      const [row] = await db.query<{ value: string }>('select value from service.secret')
+      value = row!.value
+    },
+  }
+}
+
+/**
+ * Keeps first answers in `db`, encrypted under a key derived from `secret` (16 characters or more): where they may hold tokens the
+ * installation's. One that is only known later is a function.
+ */
 export function createIdempotencyStore({
   db,
   secret,
   waitMs = 5000,
 }: {
   db: Database
-  secret: string
+  secret: string | (() => string)
   waitMs?: number
 }): IdempotencyStore {
-  const fingerprintKey = derive(secret, 'idempotency fingerprint')
-  const answers = sealer(derive(secret, 'idempotency answer'))
+  let made: { fingerprintKey: Buffer; answers: ReturnType<typeof sealer> } | undefined
+  const keys = () => (made ??= keysOf(typeof secret === 'string' ? secret : secret()))
+  // Whoever gives a secret that is too short hears of it at once.
+  if (typeof secret === 'string') keys()
 
   async function tryClaim(request: Keyed, id: string): Promise<Claim | Answer | undefined> {
     const { owner, key, fingerprint } = request
@@ -87,7 +116,7 @@ export function createIdempotencyStore({
       [owner, key],
     )
     if (held && !held.fingerprint.equals(fingerprint)) throw new Problem('idempotency_mismatch')
-    return held?.answer ? answers.open(held.answer, request) : undefined
+    return held?.answer ? keys().answers.open(held.answer, request) : undefined
   }
 
   async function storeAnswers(db: Pick<Tx, 'query'>, settlements: readonly Settlement[]): Promise<Set<string>> {
@@ -101,14 +130,14 @@ export function createIdempotencyStore({
         column(({ claim }) => claim.owner),
         column(({ claim }) => claim.key),
         column(({ claim }) => claim.id),
-        column(({ claim, answer }) => answers.seal(answer, claim)),
+        column(({ claim, answer }) => keys().answers.seal(answer, claim)),
       ],
     )
     return new Set(held.map(({ claim }) => claim))
   }
 
   return {
-    fingerprint: (parts) => createHmac('sha256', fingerprintKey).update(JSON.stringify(parts)).digest(),
+    fingerprint: (parts) => createHmac('sha256', keys().fingerprintKey).update(JSON.stringify(parts)).digest(),
 
     async claim(request) {
       const id = randomUUID()
@@ -155,6 +184,11 @@ export function createIdempotencyStore({
     },
   }
 }
+
+const keysOf = (secret: string) => ({
+  fingerprintKey: derive(secret, 'idempotency fingerprint'),
+  answers: sealer(derive(secret, 'idempotency answer')),
+})
 
 function derive(secret: string, purpose: string): Buffer {
   if (secret.length < 16) throw new TypeError('the secret of the idempotency store must have 16 characters or more')

@@ -1,7 +1,10 @@
+import { SagaError } from '@pando/saga'
 import { StartError } from './errors.ts'
 import { createLog } from './log.ts'
 
-const DRAIN_MS = 9000
+/** Supervisors kill after 10 s. */
+const DRAIN_MS = 9_000
+const WRONG_STATE = new Set<string>(['SAGA_PARTITIONS_CHANGED', 'SAGA_LOG_CHANGED', 'SAGA_MIGRATION'])
 
 /** What `start` of `run` hands over: where it answers, and how it drains and ends. */
 export interface Running {
@@ -13,14 +16,18 @@ export interface Running {
  * The life of a process: starts, prints the ready line (the only line on stdout), and on the first SIGTERM or SIGINT
  * stops; later signals change nothing, they are already obeyed.
  *
- * Exit code 0: drained, also when the signal came while starting. 1: not started, not drained within 9 s (supervisors
- * kill after 10), or a bug that nobody caught. A StartError and an address that cannot be listened on are one line on
+ * Exit code 0: drained, also when the signal came while starting. 1: not started, not drained within `drainMs` (default 9 s), or a
+ * bug that nobody caught. A StartError and an address that cannot be listened on are one line on
  * stderr; anything else goes to the log with its stack.
  *
  * `start` gets a signal that is aborted by that first SIGTERM or SIGINT, to cut its waits short; when it throws, it has
  * stopped what it had started.
  */
-export async function run(name: string, start: (signal: AbortSignal) => Promise<Running>): Promise<void> {
+export async function run(
+  name: string,
+  start: (signal: AbortSignal) => Promise<Running>,
+  drainMs = DRAIN_MS,
+): Promise<void> {
   const log = createLog({ level: 'info', name: 'lifecycle' })
   const ending = new AbortController()
   const ended = Promise.withResolvers<void>()
@@ -29,9 +36,9 @@ export async function run(name: string, start: (signal: AbortSignal) => Promise<
     if (ending.signal.aborted) return
     // Keeps the process alive until then, so that a stop that waits for nothing at all cannot pass for a clean exit.
     setTimeout(() => {
-      log.warn(`${name} did not drain within ${DRAIN_MS} ms and ends with work unfinished`)
+      log.warn(`${name} did not drain within ${drainMs} ms and ends with work unfinished`)
       process.exit(1)
-    }, DRAIN_MS)
+    }, drainMs)
     ending.abort()
     ended.resolve()
   }
@@ -58,6 +65,8 @@ export async function run(name: string, start: (signal: AbortSignal) => Promise<
 
 function expected(thrown: unknown): string | undefined {
   if (thrown instanceof StartError) return thrown.message
+  // The log or the databases are not those that this version, or this system.ts, has worked with.
+  if (thrown instanceof SagaError && WRONG_STATE.has(thrown.code)) return `${thrown.message}.`
   if (!(thrown instanceof Error) || !('syscall' in thrown) || !('code' in thrown)) return undefined
   const { syscall, code, port, address, hostname } = thrown as NodeJS.ErrnoException & {
     port?: number

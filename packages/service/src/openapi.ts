@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import swagger from '@fastify/swagger'
 import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
@@ -19,7 +20,8 @@ const DOCS = '/api/docs'
 
 /**
  * Serves the contract of all routes that are registered after this, as `/api/openapi.json` and as a page. A route is part of it when it
- * has a schema without `hide`. `documents`: those of services elsewhere, whose operations are added to it. Names of operations, tags, path parameters and who may call are derived from the route.
+ * has a schema without `hide`. `documents`: those of services elsewhere, whose operations are added to it. Names of operations, tags, path
+ * parameters and who may call are derived from the route; a schema's `title` is its name.
  */
 export async function serveOpenApi(
   app: App,
@@ -31,7 +33,6 @@ export async function serveOpenApi(
       openapi: '3.1.0',
       info: { ...info, description: [info.description, problemList()].filter(Boolean).join('\n\n') },
       components: {
-        schemas: { Problem: ProblemBody },
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
           cookie: { type: 'apiKey', in: 'cookie', name: 'pando_access' },
@@ -39,7 +40,7 @@ export async function serveOpenApi(
       },
     },
     transform: describeRoute,
-    transformObject: referToProblem,
+    transformObject: nameSchemas,
   })
   let text: string | undefined
   app.get(
@@ -65,10 +66,20 @@ export async function serveOpenApi(
   })
 }
 
+interface Described {
+  paths?: object
+  components?: { schemas?: object }
+}
+
 // What both have (health, the document itself) is described here.
-function merge(own: object, others: readonly object[]): object {
-  const paths = [own, ...others].map((document) => ('paths' in document ? (document.paths as object) : {}))
-  return { ...own, paths: Object.assign({}, ...paths.toReversed()) }
+function merge(own: Described, others: readonly Described[]): object {
+  const all = [own, ...others].toReversed()
+  const schemas = Object.assign({}, ...all.map(({ components }) => components?.schemas)) as object
+  return {
+    ...own,
+    paths: Object.assign({}, ...all.map(({ paths }) => paths)) as object,
+    components: { ...own.components, schemas },
+  }
 }
 
 const describeRoute: SwaggerTransform = ({ schema, url, route }) => {
@@ -108,18 +119,41 @@ function needsToken(route: RouteOptions): boolean {
   return [requireToken, requireUser, requireAdmin].some((hook) => hooks.includes(hook))
 }
 
-// Every operation has several problems: written out in each they would be most of the document.
-const referToProblem: SwaggerTransformObject = (document) => {
+// A schema that has a title is a component of that name, to which whatever shows it refers: the answers of most operations are alike, and
+// each has several problems.
+const nameSchemas: SwaggerTransformObject = (document) => {
   if (!('openapiObject' in document)) throw new TypeError('the document is no OpenAPI 3')
   const { openapiObject } = document
-  for (const operations of Object.values(openapiObject.paths ?? {}))
-    for (const operation of Object.values(operations ?? {}))
-      for (const response of Object.values((operation as { responses?: object }).responses ?? {})) {
-        const content = (response as { content?: Record<string, object> }).content
-        if (content?.['application/problem+json'])
-          content['application/problem+json'] = { schema: { $ref: '#/components/schemas/Problem' } }
-      }
-  return openapiObject
+  const schemas: Record<string, object> = {}
+  const paths = withReferences(openapiObject.paths, schemas) as typeof openapiObject.paths
+  return { ...openapiObject, paths, components: { ...openapiObject.components, schemas } } as typeof openapiObject
+}
+
+function withReferences(node: unknown, schemas: Record<string, object>): unknown {
+  if (Array.isArray(node)) return node.map((item) => withReferences(item, schemas))
+  if (typeof node !== 'object' || node === null) return node
+  const members = Object.fromEntries(
+    Object.entries(node).map(([name, value]) => [name, withReferences(value, schemas)]),
+  )
+  const { title, default: preset, ...rest } = members
+  // There are also members that are called so, of objects.
+  if (typeof title !== 'string') return members
+  const { schema, isNullable } = withoutNull(rest)
+  if (!isDeepStrictEqual((schemas[title] ??= schema), schema))
+    throw new TypeError(`two schemas have the title ${title}`)
+  const reference = { $ref: `#/components/schemas/${title}`, ...(preset !== undefined && { default: preset }) }
+  return isNullable ? { anyOf: [reference, { type: 'null' }] } : reference
+}
+
+// As `nullable` makes it.
+function withoutNull(schema: Record<string, unknown>): { schema: object; isNullable: boolean } {
+  const { type, enum: values } = schema
+  if (!Array.isArray(type) || !type.includes('null')) return { schema, isNullable: false }
+  const [only] = type
+  return {
+    schema: { ...schema, type: only, ...(Array.isArray(values) && { enum: values.filter((value) => value !== null) }) },
+    isNullable: true,
+  }
 }
 
 function answer<T>(type: string, schema: T) {

@@ -14,8 +14,8 @@ export type Effect = 'create' | 'undo' | 'hold' | 'release' | 'erase'
 export type Decision = { effect: Effect } | { refuse: string } | undefined
 
 /** Holdings by user id, and the ids of the sagas whose end came before their beginning. */
-export interface Holdings {
-  readonly byUser: ReadonlyMap<string, Holding>
+export interface Holdings<H extends Holding = Holding> {
+  readonly byUser: ReadonlyMap<string, H>
   readonly tombstones: ReadonlySet<string>
 }
 

@@ -14,12 +14,21 @@ export function isUuid(text: string): boolean {
   return uuid.test(text)
 }
 
+/** When a UUIDv7 was made: its first 48 bits are the milliseconds since 1970 (RFC 9562). */
+export function timeOf(id: string): Date {
+  return new Date(parseInt(id.slice(0, 8) + id.slice(9, 13), 16))
+}
+
 /** A time: ISO 8601 in UTC with milliseconds, as `Date.toISOString` makes it. */
 export const Time = Type.String({ format: 'date-time' })
 
 /** The schema or null. For a schema with a `type` of its own; faster to check and to write than a union. */
 export function nullable<T extends TSchema & { type: string }>(schema: T) {
-  return Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] })
+  return Type.Unsafe<Static<T> | null>({
+    ...schema,
+    type: [schema.type, 'null'],
+    ...('enum' in schema && { enum: [...(schema.enum as unknown[]), null] }),
+  })
 }
 
 /** The shape of every list: a page of items and the cursor of the next page, null on the last. */
@@ -33,15 +42,18 @@ export const ListQuery = Type.Object({
   limit: Type.Integer({ minimum: 1, maximum: 100, default: 30 }),
 })
 
-export const ProblemBody = Type.Object({
-  type: Type.String({ format: 'uri-reference' }),
-  title: Type.String(),
-  status: Type.Integer(),
-  detail: Type.String(),
-  code: Type.Enum(problemCodes),
-  errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
-  requestId: Type.Optional(Type.String()),
-})
+export const ProblemBody = Type.Object(
+  {
+    type: Type.String({ format: 'uri-reference' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.Enum(problemCodes),
+    errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
+    requestId: Type.Optional(Type.String()),
+  },
+  { title: 'Problem' },
+)
 
 interface ProblemResponse {
   description: string

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import test, { type TestContext } from 'node:test'
 import fc from 'fast-check'
-import type { AdminSource, SagaWithOwner } from '../src/admin.ts'
+import type { AdminSource, Parked, SagaWithOwner } from '../src/admin.ts'
 import { adminRoutes } from '../src/admin-routes.ts'
 import { authentication } from '../src/auth.ts'
 import { originPolicy } from '../src/origin.ts'
@@ -69,6 +69,15 @@ function source(service: string, sagas: readonly SagaWithOwner[], more: Partial<
   }
 }
 
+const parkedKey = (service: string, key: string, since = PAST): Parked => ({
+  service,
+  key,
+  since,
+  error: 'why',
+  attempts: 4,
+  events: [{ id: 'e', type: 't', time: null, data: { a: 1 } }],
+})
+
 async function setUp(t: TestContext) {
   const { app } = await testApp(t)
   const { keys, token } = await testKey()
@@ -99,7 +108,15 @@ async function setUp(t: TestContext) {
     }
     return ids
   }
-  return { ask, pages, tokens, accessToken, use: (...those: AdminSource[]) => (sources = those) }
+  return {
+    app,
+    ask,
+    pages,
+    tokens,
+    accessToken,
+    userToken: await token({ role: 'user' }),
+    use: (...those: AdminSource[]) => (sources = those),
+  }
 }
 
 test('pages of several services are one list, without a gap or a repeat, whatever the limit', async (t) => {
@@ -157,20 +174,11 @@ test('parked keys and lags of all services; what is sent again or given up is th
   const done: string[] = []
   const side = (service: string): AdminSource =>
     source(service, [], {
-      parked: async () => [
-        {
-          service,
-          key: 'k',
-          since: PAST,
-          error: 'why',
-          attempts: 4,
-          events: [{ id: 'e', type: 't', time: null, data: { a: 1 } }],
-        },
-      ],
+      parked: async () => ({ items: [parkedKey(service, 'k')], more: false }),
       lag: async () => ({
         service,
         outbox: { rows: 1, oldestMs: 2 },
-        partitions: [{ topic: 'user', partition: 0, next: 3, behind: 4 }],
+        partitions: [{ group: service, topic: 'user', partition: 0, next: 3, behind: 4 }],
       }),
       async redrive(key) {
         if (key !== 'k/1') throw new Problem('not_found')
@@ -186,7 +194,7 @@ test('parked keys and lags of all services; what is sent again or given up is th
   assert.deepEqual((await ask('lag')).json<{ items: object[] }>().items[0], {
     service: 'chat',
     outbox: { rows: 1, oldestMs: 2 },
-    partitions: [{ topic: 'user', partition: 0, next: 3, behind: 4 }],
+    partitions: [{ group: 'chat', topic: 'user', partition: 0, next: 3, behind: 4 }],
   })
   const redrive = await ask('parked/chat/k%2F1/redrive', 'POST')
   assert.deepEqual([redrive.statusCode, redrive.body], [202, ''])
@@ -200,4 +208,25 @@ test('parked keys and lags of all services; what is sent again or given up is th
     tokens.length > 0 && tokens.every((text) => text === accessToken),
     'services elsewhere are asked with the token of the admin',
   )
+})
+
+test('who is no admin gets nowhere: 403, and without a token 401, whatever else is wrong', async (t) => {
+  const { app, use, userToken } = await setUp(t)
+  use(source('user', [saga()]))
+  const routes = [
+    ['GET', 'sagas'],
+    ['GET', 'sagas?limit=0'],
+    ['GET', `sagas/sign-up/${randomUUID()}`],
+    ['GET', 'parked'],
+    ['POST', 'parked/user/k/redrive'],
+    ['POST', 'parked/nobody/k/redrive'],
+    ['POST', 'parked/user/k/discard'],
+    ['GET', 'lag'],
+  ] as const
+  for (const [method, path] of routes) {
+    const url = `/api/admin/${path}`
+    assertProblem(await app.inject({ method, url }), 401, 'unauthenticated')
+    const headers = { authorization: `Bearer ${userToken}` }
+    assertProblem(await app.inject({ method, url, headers }), 403, 'forbidden')
+  }
 })

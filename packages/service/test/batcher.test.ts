@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createBatcher } from '../src/batcher.ts'
 
 /** A batcher whose batches end when the test says so; `batches` are those begun. */
-function held(max?: number) {
+function held(options?: Parameters<typeof createBatcher>[1]) {
   const batches: { items: number[]; end(results?: (string | Error)[]): void; fail(error: Error): void }[] = []
   const begun: (() => void)[] = []
   const ask = createBatcher<number, string>((items) => {
@@ -11,7 +11,7 @@ function held(max?: number) {
     batches.push({ items, end: (results = items.map(String)) => resolve(results), fail: reject })
     begun.splice(0).forEach((tell) => tell())
     return promise
-  }, max)
+  }, options)
   /** Resolves with the n-th batch once it has begun. */
   const batch = async (n: number) => {
     while (batches.length < n) await new Promise<void>((resolve) => void begun.push(resolve))
@@ -58,7 +58,7 @@ test('after a pause it goes on', async () => {
 })
 
 test('a batch has at most so many, the others follow in order', async () => {
-  const { ask, batch, batches } = held(2)
+  const { ask, batch, batches } = held({ max: 2 })
   const calls = [1, 2, 3, 4, 5].map(ask)
   for (let n = 1; n <= 3; n++) (await batch(n)).end()
   assert.deepEqual(await Promise.all(calls), ['1', '2', '3', '4', '5'])
@@ -66,6 +66,37 @@ test('a batch has at most so many, the others follow in order', async () => {
     batches.map(({ items }) => items),
     [[1, 2], [3, 4], [5]],
   )
+})
+
+test('with more on their way a batch waits until it is full, until none are, or until its time is over', async () => {
+  let more = true
+  const { ask, batch } = held({ max: 3, gather: { ms: 60_000, while: () => more } })
+  const calls: Promise<string>[] = []
+  const askLater = async (n: number): Promise<void> => {
+    calls.push(ask(n))
+    await new Promise(setImmediate)
+  }
+  for (const n of [1, 2, 3]) await askLater(n)
+  assert.deepEqual((await batch(1)).items, [1, 2, 3], 'full')
+  ;(await batch(1)).end()
+  await askLater(4)
+  more = false
+  await askLater(5)
+  assert.deepEqual((await batch(2)).items, [4, 5], 'no more to come')
+  ;(await batch(2)).end()
+  await Promise.all(calls)
+
+  const patient = held({ gather: { ms: 1, while: () => true } })
+  const call = patient.ask(1)
+  ;(await patient.batch(1)).end()
+  assert.equal(await call, '1', 'its time is over')
+
+  const enough = held({ gather: { ms: 60_000, while: (gathered) => gathered < 2 } })
+  const two = [enough.ask(1), enough.ask(2)]
+  const both = await enough.batch(1)
+  assert.deepEqual(both.items, [1, 2], 'as many as were wanted')
+  both.end()
+  await Promise.all(two)
 })
 
 test('an error among the results is the error of that call alone', async () => {

@@ -17,7 +17,7 @@ const DEFAULTS = {
   dataDir: resolve('data'),
   databaseUrl: undefined,
   databasePrefix: 'pando',
-  kafkaBrokers: undefined,
+  kafka: undefined,
   serviceUrls: {},
   signingKeyPem: undefined,
   admin: undefined,
@@ -26,6 +26,16 @@ const DEFAULTS = {
   publicOrigins: undefined,
   logLevel: 'info',
   rateLimit: true,
+  s3: undefined,
+  tracing: undefined,
+}
+
+const S3 = {
+  S3_ENDPOINT: 'https://s3.example/',
+  S3_BUCKET: 'pando-images',
+  S3_REGION: 'us-east-1',
+  S3_ACCESS_KEY_ID: 'AKIA1',
+  S3_SECRET_ACCESS_KEY: 'hush-hush',
 }
 
 test('nothing set, or set to nothing: the defaults', () => {
@@ -55,6 +65,25 @@ const LEGAL: [Record<string, string>, object][] = [
   [{ DATABASE_URL: 'postgres://u:p%40ss@db:5432/x' }, { databaseUrl: 'postgres://u:p%40ss@db:5432/x' }],
   [{ DATABASE_URL: 'postgresql:///x?host=/run' }, { databaseUrl: 'postgresql:///x?host=/run' }],
   [{ DATABASE_PREFIX: 'pando_2' }, { databasePrefix: 'pando_2' }],
+  [{ KAFKA_BROKERS: 'a:9092, [::1]:9093' }, { kafka: { brokers: ['a:9092', '[::1]:9093'] } }],
+  [
+    { KAFKA_BROKERS: 'a:9092', KAFKA_TLS: 'on', KAFKA_TLS_CA: import.meta.filename },
+    { kafka: { brokers: ['a:9092'], tls: { ca: import.meta.filename } } },
+  ],
+  [
+    {
+      KAFKA_BROKERS: 'a:9092',
+      KAFKA_SASL_MECHANISM: 'scram-sha-512',
+      KAFKA_USERNAME: 'pando',
+      KAFKA_PASSWORD: 'hush-hush',
+    },
+    {
+      kafka: {
+        brokers: ['a:9092'],
+        sasl: { mechanism: 'SCRAM-SHA-512', username: 'pando', password: 'hush-hush' },
+      },
+    },
+  ],
   [
     { CHAT_URL: 'http://127.0.0.1:8103/', USER_URL: 'https://u.example' },
     { serviceUrls: { chat: 'http://127.0.0.1:8103', user: 'https://u.example' } },
@@ -73,6 +102,26 @@ const LEGAL: [Record<string, string>, object][] = [
   ],
   [{ LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
   [{ RATE_LIMIT: 'off' }, { rateLimit: false }],
+  [
+    S3,
+    {
+      s3: {
+        endpoint: 'https://s3.example',
+        bucket: 'pando-images',
+        region: 'us-east-1',
+        accessKeyId: 'AKIA1',
+        secretAccessKey: 'hush-hush',
+      },
+    },
+  ],
+  [
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' },
+    { tracing: { endpoint: 'http://127.0.0.1:4318/', ratio: 1 } },
+  ],
+  [
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otlp.example/in', OTEL_TRACES_SAMPLER_ARG: '0.05' },
+    { tracing: { endpoint: 'https://otlp.example/in', ratio: 0.05 } },
+  ],
 ]
 
 for (const [env, expected] of LEGAL)
@@ -97,7 +146,30 @@ const ILLEGAL: [name: string, value: string, says: RegExp][] = [
   ['DATABASE_PREFIX', 'Pando', /a-z/],
   ['DATABASE_PREFIX', 'x"; drop database y', /a-z/],
   ['DATABASE_PREFIX', 'a'.repeat(41), /1 to 40/],
-  ['KAFKA_BROKERS', '127.0.0.1:9092', /must be unset, because events go through PostgreSQL/],
+  ['KAFKA_BROKERS', 'broker', /="broker".*host:port/],
+  ['KAFKA_BROKERS', 'a:1,,b:2', /host:port/],
+  ['KAFKA_BROKERS', 'a:70000', /host:port/],
+  ['KAFKA_TLS', 'on', /KAFKA_BROKERS/],
+  ['KAFKA_TLS_CA', '/nowhere/ca.pem', /="\/nowhere\/ca\.pem".*can be read/],
+  ['KAFKA_TLS_CA', import.meta.filename, /KAFKA_TLS=on/],
+  ['KAFKA_SASL_MECHANISM', 'gssapi', /one of plain, scram-sha-256, scram-sha-512/],
+  ['KAFKA_SASL_MECHANISM', 'plain', /KAFKA_USERNAME/],
+  ['KAFKA_USERNAME', 'hush-hush', /KAFKA_PASSWORD/],
+  ['KAFKA_PASSWORD', 'hush-hush', /KAFKA_USERNAME/],
+  ['S3_ENDPOINT', 's3.example', /="s3.example".*origin/],
+  ['S3_ENDPOINT', 'https://s3.example/bucket', /origin/],
+  ['S3_ENDPOINT', 'https://u:hush-hush@s3.example', /origin/],
+  ['S3_BUCKET', 'Pando/..', /3 to 63/],
+  ['S3_BUCKET', 'pando-images', /S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY: set all five/],
+  ['S3_REGION', 'us east', /us-east-1/],
+  ['S3_ACCESS_KEY_ID', 'hush-hush', /without S3_ENDPOINT/],
+  ['S3_SECRET_ACCESS_KEY', 'hush-hush', /without S3_ENDPOINT/],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', '127.0.0.1:4318', /="127.0.0.1:4318".*http:\/\/127\.0\.0\.1:4318/],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://u:hush-hush@otlp.example', /not shown/],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://otlp.example/?key=1', /without a password or a query/],
+  ['OTEL_TRACES_SAMPLER_ARG', '1.5', /="1.5".*from 0 to 1/],
+  ['OTEL_TRACES_SAMPLER_ARG', '-1', /from 0 to 1/],
+  ['OTEL_TRACES_SAMPLER_ARG', '5%', /from 0 to 1/],
   ['USER_URL', '127.0.0.1:8101', /origin/],
   ['CHAT_URL', 'http://127.0.0.1:8103/api', /origin/],
   ['SIGNING_KEY', 'hush-hush', /Ed25519/],
@@ -130,4 +202,9 @@ for (const [name, value, says] of ILLEGAL)
         return true
       },
     )
+  })
+
+for (const name of Object.keys(S3))
+  test(`a bucket without ${name}`, () => {
+    assert.throws(() => loadConfig({ ...S3, [name]: '' }), new RegExp(`^ConfigError: S3_\\w+ is set without ${name}: `))
   })

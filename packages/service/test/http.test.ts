@@ -211,7 +211,8 @@ test('security headers are on every answer, streams included, and name no produc
   }
 })
 
-test('an unknown error is logged once, with the id that the answer has, and shows nothing', async (t) => {
+test('an unknown error is logged once, with the id that the answer has and its trace, and shows nothing', async (t) => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
   const { app, lines } = await testApp(t)
   app.get('/api/bug', async () => {
     throw new Error('select secret from account')
@@ -222,7 +223,11 @@ test('an unknown error is logged once, with the id that the answer has, and show
   app.get('/api/no', async () => {
     throw new Problem('forbidden')
   })
-  const { requestId, ...body } = assertProblem(await app.inject('/api/bug'), 500, 'internal')
+  const { requestId, ...body } = assertProblem(
+    await app.inject({ url: '/api/bug', headers: { traceparent } }),
+    500,
+    'internal',
+  )
   assert.doesNotMatch(JSON.stringify(body), /secret|at |\.ts/)
   const down = await app.inject('/api/down')
   assertProblem(down, 503, 'unavailable')
@@ -230,10 +235,10 @@ test('an unknown error is logged once, with the id that the answer has, and show
   assertProblem(await app.inject('/api/no'), 403, 'forbidden')
   const loud = lines.filter(({ level }) => Number(level) >= 40)
   assert.deepEqual(
-    loud.map(({ level, requestId: id, msg }) => [level, id, msg]),
+    loud.map((line) => [line.level, line.requestId, line.traceparent, line.msg]),
     [
-      [50, requestId, 'internal error'],
-      [40, down.headers['x-request-id'], 'unavailable'],
+      [50, requestId, traceparent, 'internal error'],
+      [40, down.headers['x-request-id'], undefined, 'unavailable'],
     ],
   )
   assert.match(JSON.stringify(loud[0]), /select secret/)

@@ -6,7 +6,7 @@ import { transaction } from '@pando/saga'
 import { Type } from 'typebox'
 import { testDatabase } from '../../../test/support/postgres.ts'
 import { idempotency, repeatAnswer } from '../src/idempotency.ts'
-import { createIdempotencyStore, migrateService } from '../src/idempotency-store.ts'
+import { createIdempotencyStore, createServiceTables, migrateService } from '../src/idempotency-store.ts'
 import type { Answer, Claim, IdempotencyStore } from '../src/idempotency-store.ts'
 import { Problem } from '../src/problem.ts'
 import type { Identity } from '../src/verifier.ts'
@@ -253,4 +253,15 @@ test('an answer does not open in another row', async (t) => {
     `update service.idempotency set answer = (select answer from service.idempotency where key = 'a') where key = 'b'`,
   )
   await assert.rejects(answered(store, 'b'))
+})
+
+test('a database has a secret of its own, which all processes on it have', async (t) => {
+  const [db, otherDb] = [await testDatabase(t), await testDatabase(t)]
+  const [one, same, other] = [createServiceTables(db), createServiceTables(db), createServiceTables(otherDb)]
+  for (const tables of [one, same, other]) await tables.migrate()
+  assert.equal(one.secret().length, 72)
+  assert.equal(same.secret(), one.secret())
+  assert.notEqual(other.secret(), one.secret())
+  assert.deepEqual(same.store.fingerprint(['a']), one.store.fingerprint(['a']))
+  assert.notDeepEqual(other.store.fingerprint(['a']), one.store.fingerprint(['a']))
 })

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
-import { Gauge } from 'prom-client'
+import { Gauge, Registry } from 'prom-client'
 import { startMetrics } from '../src/metrics.ts'
+import { createReading } from '../src/reading.ts'
+import { registerRequests } from '../src/request-metrics.ts'
+import { testApp } from './app.ts'
 
 const silent = pino({ level: 'silent' })
 const host = '127.0.0.1'
@@ -63,4 +66,58 @@ test('off: no port', async () => {
   })
   assert.equal(metrics.url, undefined)
   await metrics.stop()
+})
+
+test('requests are measured by route and status; no path is ever a label, and streams are left out', async (t) => {
+  const { app } = await testApp(t)
+  const registry = new Registry()
+  app.get('/things/:id', async ({ params }) => {
+    if ((params as { id: string }).id === 'bad') throw new Error('broken')
+    return {}
+  })
+  app.get('/stream', (_request, reply) => {
+    reply.hijack()
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }).end('data: 1\n\n')
+  })
+  // As in a process: the routes are there already.
+  registerRequests(registry, app)
+  for (const url of ['/things/nayun', '/things/kim@example.org', '/things/bad', '/stream', '/nothing/nayun'])
+    await app.inject(url)
+  await app.inject({ method: 'POST', url: '/things/nayun' })
+  const text = await registry.metrics()
+  const counts = [...text.matchAll(/^pando_http_request_duration_seconds_count\{(.*)\} (\d+)$/gm)].map(
+    ([, labels, count]) => `${labels} ${count}`,
+  )
+  assert.deepEqual(counts.toSorted(), [
+    'method="GET",route="/things/:id",status="200" 2',
+    'method="GET",route="/things/:id",status="500" 1',
+    'method="GET",route="none",status="404" 1',
+    'method="POST",route="none",status="405" 1',
+  ])
+  assert.doesNotMatch(text, /nayun|kim|bad/)
+})
+
+test('what is slow or broken is asked once at a time, and is left out', async () => {
+  const errors: string[] = []
+  let asked = 0
+  let settle = Promise.withResolvers<number>()
+  const reading = createReading(
+    () => {
+      asked++
+      return settle.promise
+    },
+    { patienceMs: 20, onError: ({ message }) => errors.push(message) },
+  )
+  assert.deepEqual(await Promise.all([reading(), reading()]), [undefined, undefined])
+  assert.equal(await reading(), undefined)
+  assert.deepEqual([asked, errors], [1, ['no answer in 20 ms', 'no answer in 20 ms']])
+  settle.resolve(7)
+  assert.equal(await reading(), 7)
+  settle = Promise.withResolvers()
+  settle.reject(new Error('gone'))
+  assert.equal(await reading(), undefined)
+  assert.equal(errors.at(-1), 'gone')
+  settle = Promise.withResolvers()
+  settle.resolve(8)
+  assert.equal(await reading(), 8)
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Type } from 'typebox'
 import { requireAdmin, requireUser } from '../src/auth.ts'
-import { listOf, ListQuery, problems, Uuid } from '../src/schema.ts'
+import { listOf, ListQuery, nullable, problems, Uuid } from '../src/schema.ts'
 import { testApp } from './app.ts'
 
 interface Operation {
@@ -90,6 +90,84 @@ test('parameters, answers, problems and who may call are described', async (t) =
   assert.equal(post.responses['409']?.description, 'username_taken, email_taken')
   assert.equal(post.responses['409']?.content['application/problem+json']?.schema.$ref, '#/components/schemas/Problem')
   assert.ok('Problem' in document.components.schemas)
+})
+
+const Plant = Type.Object({ title: Type.String(), price: Type.Integer() }, { title: 'Plant' })
+const Light = Type.String({ enum: ['sun', 'shade'], title: 'Light' })
+
+test('a schema with a title is a component, to which all refer that show it', async (t) => {
+  const { app } = await testApp(t)
+  await app.register(async (scope) => {
+    const light = Type.Optional(nullable(Light))
+    scope.get(
+      '/api/plants',
+      {
+        schema: {
+          querystring: Type.Object({ light: Type.Enum(['sun', 'shade'], { title: 'Kind', default: 'sun' }) }),
+          response: { 200: listOf(Plant) },
+        },
+      },
+      async () => ({ items: [], next: null }),
+    )
+    scope.post(
+      '/api/plants',
+      { schema: { body: Type.Object({ light }), response: { 201: nullable(Plant) } } },
+      async () => null,
+    )
+  })
+  const { paths, components } = (await app.inject('/api/openapi.json')).json<{
+    paths: Record<string, { get: unknown; post: unknown }>
+    components: { schemas: Record<string, object> }
+  }>()
+  const { get, post } = paths['/api/plants']!
+  const plant = { $ref: '#/components/schemas/Plant' }
+  assert.partialDeepStrictEqual(get, {
+    parameters: [{ name: 'light', schema: { $ref: '#/components/schemas/Kind', default: 'sun' } }],
+    responses: { 200: { content: { 'application/json': { schema: { properties: { items: { items: plant } } } } } } },
+  })
+  assert.partialDeepStrictEqual(post, {
+    requestBody: {
+      content: {
+        'application/json': {
+          schema: { properties: { light: { anyOf: [{ $ref: '#/components/schemas/Light' }, { type: 'null' }] } } },
+        },
+      },
+    },
+    responses: { 201: { content: { 'application/json': { schema: { anyOf: [plant, { type: 'null' }] } } } } },
+  })
+  assert.deepEqual(Object.keys(components.schemas).toSorted(), ['Kind', 'Light', 'Plant', 'Problem'])
+  assert.deepEqual(components.schemas.Light, { type: 'string', enum: ['sun', 'shade'] })
+  assert.deepEqual(components.schemas.Plant, {
+    type: 'object',
+    required: ['title', 'price'],
+    properties: { title: { type: 'string' }, price: { type: 'integer' } },
+  })
+})
+
+test('two schemas that differ cannot have one title', async (t) => {
+  const { app } = await testApp(t)
+  const other = Type.Object({ name: Type.String() }, { title: 'Plant' })
+  await app.register(async (scope) => {
+    scope.get('/api/plants', { schema: { response: { 200: Plant, 201: other } } }, async () => ({}) as never)
+  })
+  await app.ready()
+  assert.throws(() => app.swagger(), new TypeError('two schemas have the title Plant'))
+})
+
+test('the document of a service elsewhere brings its operations and their components', async (t) => {
+  const elsewhere = await testApp(t)
+  await elsewhere.app.register(async (scope) => {
+    scope.get('/api/plants', { schema: { response: { 200: Plant } } }, async () => ({ title: '', price: 1 }))
+  })
+  await elsewhere.app.ready()
+  const { app } = await testApp(t, { documents: async () => [elsewhere.app.swagger()] })
+  const { paths, components } = (await app.inject('/api/openapi.json')).json<{
+    paths: object
+    components: { schemas: object; securitySchemes: object }
+  }>()
+  assert.ok('/api/plants' in paths && '/api/docs' in paths)
+  assert.deepEqual(Object.keys(components.schemas).toSorted(), ['Plant', 'Problem'])
+  assert.deepEqual(Object.keys(components.securitySchemes), ['bearer', 'cookie'])
 })
 
 test('the page works without inline script', async (t) => {
