@@ -1,73 +1,86 @@
+import type { UserView } from '@pando/events/views'
 import type { Queryable, Tx } from '@pando/saga'
-import type { Changes, Holdings } from '@pando/service'
+import { type Batched, type Changes, createBatcher, createHoldingTable, Problem } from '@pando/service'
 
 /** What others show of a member. */
-export interface Profile {
+interface Profile {
   userId: string
   username: string
   displayName: string
 }
 
-/** Whether the user has a place in the chat, be it a suspended one. */
-export async function isMember(db: Queryable, userId: string): Promise<boolean> {
-  return (await db.query('select from chat.member where user_id = $1', [userId])).length > 0
+/** What a query selects from chat.member, called m, to get a UserView. */
+export const USER_COLUMNS =
+  'm.user_id as id, m.username, m.display_name as "displayName", m.status_message as "statusMessage"'
+
+/** Tells whether a user has a place in the chat, be it a suspended one. What is asked at the same time is asked together. */
+export function createMembership(db: Queryable): Batched<string, boolean> {
+  return createBatcher(async (userIds) => {
+    const rows = await db.query<{ id: string }>(
+      'select user_id as id from chat.member where user_id = any($1::uuid[])',
+      [[...new Set(userIds)]],
+    )
+    const found = new Set(rows.map(({ id }) => id))
+    return userIds.map((userId) => found.has(userId))
+  })
 }
 
-/** Loads and locks the members of these ids, and the tombstones of these sagas. */
-export async function loadMembers(tx: Tx, userIds: readonly string[], sagaIds: readonly string[]): Promise<Holdings> {
-  const [rows, tombstones] = await Promise.all([
-    tx.query<{ user_id: string; made_by: string; held_by: string | null }>(
-      'select user_id, made_by, held_by from chat.member where user_id = any($1::uuid[]) order by user_id for update',
-      [userIds],
-    ),
-    tx.query<{ saga_id: string }>('select saga_id from chat.tombstone where saga_id = any($1::uuid[])', [sagaIds]),
-  ])
-  return {
-    byUser: new Map(rows.map((row) => [row.user_id, { madeBy: row.made_by, heldBy: row.held_by }])),
-    tombstones: new Set(tombstones.map((row) => row.saga_id)),
-  }
+/**
+ * The members of these ids, locked until the end of the transaction: nobody of them is renamed, suspended or deleted meanwhile. So no row
+ * that names them comes after the look for all such rows. In the order of ids; call it once, before any room is locked.
+ */
+export async function shareMembers(
+  tx: Tx,
+  userIds: readonly string[],
+): Promise<Map<string, UserView & { isHeld: boolean }>> {
+  const rows = await tx.query<UserView & { isHeld: boolean }>(
+    `select ${USER_COLUMNS}, m.held_by is not null as "isHeld"
+     from chat.member m where m.user_id = any($1::uuid[]) order by m.user_id for share`,
+    [[...new Set(userIds)]],
+  )
+  return new Map(rows.map((row) => [row.id, row]))
 }
+
+/** The one who asks. Throws unauthenticated when there is no such member any more, and forbidden when the account is being deleted. */
+export function actorAmong<M extends { isHeld: boolean }>(members: ReadonlyMap<string, M>, userId: string): M {
+  const actor = members.get(userId)
+  if (!actor) throw new Problem('unauthenticated')
+  if (actor.isHeld) throw new Problem('forbidden', { detail: 'Your account is being deleted: it can do nothing new.' })
+  return actor
+}
+
+/** Members as the sagas of users see them. */
+export const holdings = createHoldingTable({ table: 'chat.member', texts: ['username', 'display_name'] })
 
 /** Writes what a batch led to; `profiles` of those who are made. */
-export function saveMembers(
-  tx: Tx,
-  { gone, made, held, buried }: Changes,
-  profiles: ReadonlyMap<string, Profile>,
-): void {
-  if (gone.length > 0) tx.send('delete from chat.member where user_id = any($1::uuid[])', [gone])
-  if (made.length > 0) {
-    const added = made.map(({ userId }) => profiles.get(userId)!)
-    tx.send(
-      `insert into chat.member (user_id, made_by, username, display_name)
-       select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])`,
-      [
-        made.map(({ userId }) => userId),
-        made.map(({ madeBy }) => madeBy),
-        added.map(({ username }) => username),
-        added.map(({ displayName }) => displayName),
-      ],
-    )
-  }
-  if (held.length > 0)
-    tx.send(
-      'update chat.member m set held_by = h.held_by from unnest($1::uuid[], $2::uuid[]) h(user_id, held_by) where m.user_id = h.user_id',
-      [held.map(({ userId }) => userId), held.map(({ heldBy }) => heldBy)],
-    )
-  if (buried.length > 0)
-    tx.send('insert into chat.tombstone (saga_id) select unnest($1::uuid[]) on conflict do nothing', [buried])
+export function saveMembers(tx: Tx, changes: Changes, profiles: ReadonlyMap<string, Profile>): void {
+  holdings.save(tx, changes, (userId) => {
+    const { username, displayName } = profiles.get(userId)!
+    return [username, displayName]
+  })
 }
 
-/** Shows members by their new names; each user once. */
-export function saveProfiles(tx: Tx, profiles: readonly (Profile & { statusMessage: string })[]): void {
+/** Shows members by their new names; each user once. Resolves with the ids of those who are members. */
+export async function saveProfiles(
+  tx: Tx,
+  profiles: readonly (Profile & { statusMessage: string })[],
+): Promise<string[]> {
+  const userIds = profiles.map(({ userId }) => userId)
+  // In the order in which others lock them.
+  const rows = await tx.query<{ id: string }>(
+    'select user_id as id from chat.member where user_id = any($1::uuid[]) order by user_id for no key update',
+    [userIds],
+  )
   tx.send(
     `update chat.member m set username = p.username, display_name = p.display_name, status_message = p.status_message
      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) p(user_id, username, display_name, status_message)
      where m.user_id = p.user_id`,
     [
-      profiles.map(({ userId }) => userId),
+      userIds,
       profiles.map(({ username }) => username),
       profiles.map(({ displayName }) => displayName),
       profiles.map(({ statusMessage }) => statusMessage),
     ],
   )
+  return rows.map(({ id }) => id)
 }
