@@ -12,19 +12,16 @@ import {
 } from '@pando/events'
 import { append, type NewEvent, on, type Reaction } from '@pando/saga'
 import { type Decision, occurrence, participate } from '@pando/service'
-import { loadWallets, saveWallets } from './wallets.ts'
+import { holdings, saveWallets } from './wallets.ts'
 
 /** The wallet's part in the sagas of users. */
 export const wallets: Reaction = on(
   [userSignUpStarted, userSignUpFailed, userDeletionStarted, userDeletionRefused, userDeleted],
   async (events, tx) => {
     const occurrences = events.map(occurrence)
-    const before = await loadWallets(
-      tx,
-      occurrences.map(({ userId }) => userId),
-      occurrences.map(({ sagaId }) => sagaId),
-    )
-    const hasMoney = (userId: string) => ((before.balances.get(userId) ?? 0) > 0 ? 'wallet_not_empty' : undefined)
+    const before = await holdings.load(tx, occurrences)
+    const hasMoney = (userId: string) =>
+      (before.byUser.get(userId)?.balance ?? 0) > 0 ? 'wallet_not_empty' : undefined
     const { decisions, changes } = participate(before, occurrences, hasMoney)
     await saveWallets(tx, changes)
     events.forEach((event, i) => {

@@ -16,7 +16,10 @@ import { movements } from './ledger.ts'
 import { balanceOf } from './wallets.ts'
 
 const Entry = Type.Object({ id: Type.Integer(), kind: Type.String(), amount: Type.Integer(), createdAt: Time })
-const Wallet = Type.Object({ balance: Type.Integer(), currency: Type.Literal('KRW'), entries: listOf(Entry) })
+const Wallet = Type.Object(
+  { balance: Type.Integer(), currency: Type.Literal('KRW'), entries: listOf(Entry) },
+  { title: 'Wallet' },
+)
 
 export const routes: FastifyPluginAsyncTypebox<{ db: Database }> = async (app, { db }) => {
   app.get(

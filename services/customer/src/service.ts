@@ -1,8 +1,10 @@
 import { createWorker, migrate } from '@pando/saga'
 import { authentication, type Service, type ServiceOptions } from '@pando/service'
-import { wallets } from './reactions.ts'
+import { choreography } from './choreography.ts'
 import { routes } from './routes.ts'
 import { balanceOf } from './wallets.ts'
+
+export { choreography } from './choreography.ts'
 
 /** Wallets and the ledger under them. */
 export function createCustomerService({
@@ -13,15 +15,16 @@ export function createCustomerService({
   verifier,
   origins,
   log,
+  trace,
 }: ServiceOptions): Service {
   const worker = createWorker({
-    topic: 'customer',
+    ...choreography,
     db,
     transport,
     partitions,
     hub,
-    reactions: [wallets],
     onError: (err) => log.warn({ err }, 'customer'),
+    trace,
   })
   const isLive: Service['isLive'] = async ({ userId }) => (await balanceOf(db, userId)) !== undefined
   return {

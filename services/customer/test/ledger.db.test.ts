@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
-import { type Database, migrate, transaction } from '@pando/saga'
-import { testDatabase } from '../../../test/support/postgres.ts'
+import { type Database, transaction } from '@pando/saga'
+import { serviceDatabase } from '../../../test/support/service-database.ts'
 import { anonymise, movements, post, type Posting, walletAccount } from '../src/ledger.ts'
 import { balanceOf } from '../src/wallets.ts'
 
 async function open(t: TestContext, balances: number[]): Promise<{ db: Database; users: string[] }> {
-  const directory = new URL('../sql/', import.meta.url)
-  const db = await testDatabase(t, {
-    migrate: (fresh) => migrate(fresh, { schema: 'customer', directory }),
-    template: 'customer',
-  })
+  const db = await serviceDatabase(t, 'customer')
   const users = balances.map(() => randomUUID())
   await db.query('insert into customer.wallet (user_id, made_by) select unnest($1::uuid[]), gen_random_uuid()', [users])
   for (const [i, user] of users.entries()) if (balances[i]! > 0) await pay(db, user, balances[i]!)

@@ -6,11 +6,24 @@ import {
   customerWalletClosed,
   customerWalletCloseRefused,
   customerWalletReopened,
+  marketSellerRefused,
+  marketSellerRestored,
+  marketSellerWithdrawn,
   userDeleted,
   userDeletionRefused,
   userDeletionStarted,
+  userSagaChanged,
 } from '@pando/events'
-import { type Database, defineSaga, type SagaHooks, type Sagas, type SagaView, transaction } from '@pando/saga'
+import {
+  append,
+  type Database,
+  defineSaga,
+  forgetSagas,
+  type SagaHooks,
+  type Sagas,
+  type SagaView,
+  transaction,
+} from '@pando/saga'
 import { Problem } from '@pando/service'
 import { passwordHashOf } from './accounts.ts'
 import type { Passwords } from './passwords.ts'
@@ -24,20 +37,26 @@ export const accountDeletion = defineSaga({
   steps: {
     chat: { done: chatMemberSuspended, failed: chatMemberRefused, undone: chatMemberRestored },
     customer: { done: customerWalletClosed, failed: customerWalletCloseRefused, undone: customerWalletReopened },
+    market: { done: marketSellerWithdrawn, failed: marketSellerRefused, undone: marketSellerRestored },
   },
   completes: userDeleted,
   fails: userDeletionRefused,
 })
 
-/** What the user service does itself when a deletion ends. */
-export const accountDeletionHooks = (forget: Sagas['forget']): SagaHooks => ({
+/** What the user service does itself when a deletion goes on, and when it ends. */
+export const accountDeletionHooks: SagaHooks = {
+  emits: [userSagaChanged],
+  changed(sagas, tx) {
+    for (const { view, ownerId } of sagas)
+      append(tx, userSagaChanged({ userId: ownerId!, saga: view }), { sagaType: view.type, sagaId: view.id })
+  },
   async completed(sagas, tx) {
     // Sessions and refresh tokens go with the account; so does its sign-up, which tells the names.
     const gone = await tx.query<{ signUp: string }>(
       'delete from users.account where id = any($1::uuid[]) returning sign_up_saga_id as "signUp"',
       [sagas.map(({ ownerId }) => ownerId)],
     )
-    forget(
+    forgetSagas(
       tx,
       gone.map(({ signUp }) => signUp),
     )
@@ -47,7 +66,7 @@ export const accountDeletionHooks = (forget: Sagas['forget']): SagaHooks => ({
       sagas.map(({ ownerId }) => ownerId),
     ])
   },
-})
+}
 
 /**
  * Starts the deletion of an account, or finds the one that runs. Throws forbidden for a wrong password, unauthenticated when the

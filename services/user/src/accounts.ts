@@ -53,12 +53,17 @@ export interface Taken {
   email: boolean
 }
 
-/** For each of these in turn what is taken. Case is left to PostgreSQL: JavaScript's lower case is not always the one of the unique index. */
+/**
+ * For each of these in turn what is taken. Case is left to PostgreSQL: JavaScript's lower case is not always the one of the unique index.
+ * Joins, not `exists`: of that the planner makes a hash of all accounts while they are few, and keeps to it when they are many.
+ */
 export function takenOf(db: Queryable, wanted: readonly { username: string; email: string }[]): Promise<Taken[]> {
   return db.query<Taken>(
-    `select exists (select from users.account a where a.username = w.username) as username,
-            exists (select from users.account a where lower(a.email) = lower(w.email)) as email
-     from unnest($1::text[], $2::text[]) with ordinality w(username, email, n) order by n`,
+    `select u.id is not null as username, e.id is not null as email
+     from unnest($1::text[], $2::text[]) with ordinality w(username, email, n)
+     left join users.account u on u.username = w.username
+     left join users.account e on lower(e.email) = lower(w.email)
+     order by n`,
     [wanted.map(({ username }) => username), wanted.map(({ email }) => email)],
   )
 }
@@ -78,12 +83,14 @@ export async function publicProfile(db: Queryable, id: string): Promise<PublicPr
 
 /** Active users whose username or display name begins with `prefix`, whatever its case, by username, from the one after `after`. */
 export function searchProfiles(db: Queryable, prefix: string, after: string, limit: number): Promise<PublicProfile[]> {
-  const pattern = `${prefix.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`
+  const from = prefix.toLowerCase()
   return db.query<PublicProfile>(
     `select id, username, display_name as "displayName", status_message as "statusMessage" from users.account
-     where status = 'active' and (username like $1 or lower(display_name) like $1) and username collate "C" > $2
-     order by username collate "C" limit $3`,
-    [pattern, after, limit],
+     where status = 'active'
+       and (username ~>=~ $1 and username ~<~ $2 or lower(display_name) ~>=~ $1 and lower(display_name) ~<~ $2)
+       and username collate "C" > $3
+     order by username collate "C" limit $4`,
+    [from, `${from}\u{10ffff}`, after, limit],
   )
 }
 

@@ -13,6 +13,9 @@ import {
   requireToken,
   requireUser,
   SagaViewSchema,
+  type SessionStreams,
+  streamNewSaga,
+  streamSaga,
   userOf,
 } from '@pando/service'
 import { Type } from 'typebox'
@@ -26,10 +29,10 @@ import {
   updateAccount,
 } from './accounts.ts'
 import type { Passwords } from './passwords.ts'
-import { streamNewSaga, streamSaga } from './saga-stream.ts'
 import {
   DisplayName,
   KeysSchema,
+  Locale,
   NewcomerSchema,
   Password,
   PresentedPassword,
@@ -51,7 +54,7 @@ export interface UserRouteOptions {
   passwords: Passwords
   sessions: Sessions
   signingKey: SigningKey
-  endStreams(userId: string, sessionId?: string): void
+  sessionStreams: SessionStreams
 }
 
 export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, options) => {
@@ -181,7 +184,7 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
         body: Type.Object({
           displayName: Type.Optional(DisplayName),
           statusMessage: Type.Optional(Type.String({ maxLength: 100 })),
-          locale: Type.Optional(Type.Enum(['ko', 'en'])),
+          locale: Type.Optional(Locale),
         }),
         response: { 200: ProfileSchema, ...problems('unauthenticated', 'validation_failed', 'malformed_json') },
       },
@@ -233,7 +236,7 @@ export const routes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, o
       )
       if (changed.length === 0)
         throw new Problem('conflict', { detail: 'The password was changed by another request meanwhile.' })
-      for (const ended of await sessions.endAll(userId, sessionId)) options.endStreams(userId, ended)
+      for (const ended of await sessions.endAll(userId, sessionId)) options.sessionStreams.end(userId, ended)
       return reply.code(204).send(null)
     },
   )

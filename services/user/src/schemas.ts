@@ -19,28 +19,44 @@ export const NewcomerSchema = Type.Object({
 /** A password that is presented: whatever was accepted once may come. */
 export const PresentedPassword = Type.String({ minLength: 1, maxLength: 200 })
 
-export const ProfileSchema = Type.Object({
-  id: Type.String(),
-  username: Type.String(),
-  displayName: Type.String(),
-  email: Type.String(),
-  statusMessage: Type.String(),
-  locale: Type.Enum(['ko', 'en']),
-  role: Type.Enum(['user', 'admin']),
-  createdAt: Time,
-})
-export const PublicProfileSchema = Type.Pick(ProfileSchema, ['id', 'username', 'displayName', 'statusMessage'])
+export const Locale = Type.Enum(['ko', 'en'], { title: 'Language' })
 
-export const SessionSchema = Type.Object({ user: ProfileSchema, accessToken: Type.String(), expiresAt: Time })
-export const DeviceSchema = Type.Object({
-  id: Type.String(),
-  createdAt: Time,
-  lastUsedAt: Time,
-  userAgent: Type.String(),
-  current: Type.Boolean(),
+export const ProfileSchema = Type.Object(
+  {
+    id: Type.String(),
+    username: Type.String(),
+    displayName: Type.String(),
+    email: Type.String(),
+    statusMessage: Type.String(),
+    locale: Locale,
+    role: Type.Enum(['user', 'admin']),
+    createdAt: Time,
+  },
+  { title: 'Profile' },
+)
+export const PublicProfileSchema = Type.Pick(ProfileSchema, ['id', 'username', 'displayName', 'statusMessage'], {
+  title: 'User',
 })
 
-export const SignedUpSchema = Type.Object({ ...SagaViewSchema.properties, userId: Type.String() })
+export const SessionSchema = Type.Object(
+  { user: ProfileSchema, accessToken: Type.String(), expiresAt: Time },
+  { title: 'Session' },
+)
+export const DeviceSchema = Type.Object(
+  {
+    id: Type.String(),
+    createdAt: Time,
+    lastUsedAt: Time,
+    userAgent: Type.String(),
+    current: Type.Boolean(),
+  },
+  { title: 'Device' },
+)
+
+export const SignedUpSchema = Type.Object(
+  { ...SagaViewSchema.properties, userId: Type.String() },
+  { title: 'SignedUp' },
+)
 
 export const KeysSchema = Type.Object({
   keys: Type.Array(

@@ -12,6 +12,7 @@ import {
   problems,
   refreshTokenOf,
   requireUser,
+  type SessionStreams,
   setSessionCookies,
   userOf,
 } from '@pando/service'
@@ -24,11 +25,13 @@ const USER_AGENT_AT_MOST = 200
 
 export interface SessionRouteOptions {
   sessions: Sessions
-  /** Ends the open streams of a user, or of one of its sessions, on every instance. */
-  endStreams(userId: string, sessionId?: string): void
+  sessionStreams: SessionStreams
 }
 
-export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = async (app, { sessions, endStreams }) => {
+export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = async (
+  app,
+  { sessions, sessionStreams },
+) => {
   app.post(
     '/api/sessions',
     {
@@ -101,7 +104,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
       const session = await ownSession(request)
       if (!session) throw new Problem('unauthenticated')
       await sessions.end(session.userId, session.sessionId)
-      endStreams(session.userId, session.sessionId)
+      sessionStreams.end(session.userId, session.sessionId)
       clearSessionCookies(reply)
       return reply.code(204).send(null)
     },
@@ -123,7 +126,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
     async (request, reply) => {
       const { userId } = userOf(request)
       await sessions.endAll(userId)
-      endStreams(userId)
+      sessionStreams.end(userId)
       clearSessionCookies(reply)
       return reply.code(204).send(null)
     },
@@ -143,7 +146,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
       const { userId, sessionId } = userOf(request)
       const { id } = request.params
       if (!isUuid(id) || !(await sessions.end(userId, id))) throw new Problem('not_found')
-      endStreams(userId, id)
+      sessionStreams.end(userId, id)
       if (id === sessionId) clearSessionCookies(reply)
       return reply.code(204).send(null)
     },

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUIDv7 } from 'node:crypto'
-import { type Database, transaction, type Tx } from '@pando/saga'
+import { userSessionsEnded } from '@pando/events'
+import { append, type Database, transaction, type Tx } from '@pando/saga'
 import { Problem, type SessionTokens } from '@pando/service'
 import { type Account, findAccount, findForLogIn } from './accounts.ts'
 import type { Passwords } from './passwords.ts'
@@ -102,19 +103,11 @@ export function createSessions({
       ),
 
     async end(userId, sessionId) {
-      const ended = await db.query('delete from users.session where id = $1 and user_id = $2 returning id', [
-        sessionId,
-        userId,
-      ])
-      return ended.length > 0
+      return (await transaction(db, (tx) => remove(tx, userId, 'id = $2', sessionId))).length > 0
     },
 
     async endAll(userId, exceptId) {
-      const ended = await db.query<{ id: string }>(
-        'delete from users.session where user_id = $1 and id is distinct from $2::uuid returning id',
-        [userId, exceptId ?? null],
-      )
-      return ended.map(({ id }) => id)
+      return transaction(db, (tx) => remove(tx, userId, 'id is distinct from $2', exceptId ?? null))
     },
 
     async ownerOf(presented) {
@@ -135,6 +128,17 @@ export function createSessions({
   }
 }
 
+/** Ends those of a user's sessions for which `condition` holds, and says so. Returns their ids. */
+async function remove(tx: Tx, userId: string, condition: string, id: string | null): Promise<string[]> {
+  const ended = await tx.query<{ id: string }>(
+    `delete from users.session where user_id = $1 and ${condition}::uuid returning id`,
+    [userId, id],
+  )
+  const sessionIds = ended.map((session) => session.id)
+  if (sessionIds.length > 0) append(tx, userSessionsEnded({ userId, sessionIds }))
+  return sessionIds
+}
+
 /** Uses a refresh token once: a new one of the same family. Undefined for one that is not good; then nothing of its family is, if it was used before. */
 async function useToken(
   tx: Tx,
@@ -150,7 +154,7 @@ async function useToken(
   if (!token) return undefined
   if (token.reused) {
     // Two hold the same token and one of them stole it; nobody can tell which.
-    tx.send('delete from users.session where id = $1', [token.sessionId])
+    await remove(tx, token.userId, 'id = $2', token.sessionId)
     return undefined
   }
   const [active] = await tx.query(`select 1 as ok from users.account where id = $1 and status = 'active'`, [

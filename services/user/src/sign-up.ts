@@ -70,6 +70,15 @@ export interface SignUpRequest extends Newcomer {
 /** The view of the saga that has just started, with the id of the user to be. */
 export type SignedUp = SagaView & { userId: string }
 
+/**
+ * While more wait to be hashed than were, those who were are stored together: what they wait here they would otherwise wait for the cores,
+ * which one transaction for each keeps busy, and so does all that follows from it in every service.
+ */
+const GATHER_MS = 400
+/** And those who have just come are looked at together, while so many are before them that no core is kept waiting. */
+const LOOK_MS = 50
+const MANY = 32
+
 type Hashed = Omit<SignUpRequest, 'password'> & { passwordHash: string; userId: string; sagaId: string }
 
 export interface SignUps {
@@ -87,10 +96,17 @@ export function createSignUps(options: {
 }): SignUps {
   const { db, sagas, passwords, idempotency, deadlineMs } = options
 
-  const assertFree = createBatcher<Newcomer, void>(async (newcomers) => (await takenOf(db, newcomers)).map(refusal))
+  const look = async (newcomers: Newcomer[]): Promise<(undefined | Problem)[]> =>
+    (await takenOf(db, newcomers)).map(refusal)
+  const assertFree = createBatcher<Newcomer, void>(look, {
+    gather: { ms: LOOK_MS, while: () => passwords.waiting() > MANY },
+  })
+  // By whoever is next: a core waits for the answer.
+  const assertStillFree = createBatcher<Newcomer, void>(look)
 
-  const store = createBatcher<Hashed, SignedUp>((requests) =>
-    retryOnConflict(() => transaction(db, (tx) => storeAll(tx, requests))),
+  const store = createBatcher<Hashed, SignedUp>(
+    (requests) => retryOnConflict(() => transaction(db, (tx) => storeAll(tx, requests))),
+    { gather: { ms: GATHER_MS, while: (hashed) => passwords.waiting() > hashed } },
   )
 
   async function storeAll(tx: Tx, requests: Hashed[]): Promise<(SignedUp | Problem)[]> {
@@ -131,7 +147,7 @@ export function createSignUps(options: {
   return {
     async start({ password, ...request }) {
       await assertFree({ ...request, password })
-      const passwordHash = await passwords.hash(password, () => assertFree({ ...request, password }))
+      const passwordHash = await passwords.hash(password, () => assertStillFree({ ...request, password }))
       return store({ ...request, passwordHash, userId: randomUUIDv7(), sagaId: secretId() })
     },
   }

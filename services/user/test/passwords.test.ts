@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict'
-import { availableParallelism } from 'node:os'
 import { test } from 'node:test'
 import { Problem } from '@pando/service'
-import { createPasswords } from '../src/passwords.ts'
+import { AT_ONCE, createPasswords } from '../src/passwords.ts'
 
-const CORES = availableParallelism()
 const cheap = { memoryKib: 8, passes: 1 }
 
-/** Every look at the clock finds it a second later: so whoever waited, waited long. */
+/** Every look at the clock finds it two seconds later: so whoever waited, waited long. */
 function slowClock(t: { mock: { method(object: object, name: string, implementation: () => number): unknown } }): void {
   let now = 0
-  t.mock.method(performance, 'now', () => (now += 1_000))
+  t.mock.method(performance, 'now', () => (now += 2_000))
 }
 
 test('the hash is argon2id at the cost asked for, salted, and only its own password fits', async () => {
@@ -46,11 +44,11 @@ test('no such user takes as long as a wrong password', async () => {
 
 test('as many wait as the queue is long; one more is told to come back later', async () => {
   const passwords = createPasswords({ ...cheap, queue: 3 })
-  const calls = Array.from({ length: CORES + 5 }, (_, i) => passwords.hash(`password ${i}`))
+  const calls = Array.from({ length: AT_ONCE + 5 }, (_, i) => passwords.hash(`password ${i}`))
   const outcomes = await Promise.allSettled(calls)
   assert.deepEqual(
     outcomes.map(({ status }) => status),
-    [...Array.from({ length: CORES + 3 }, () => 'fulfilled'), 'rejected', 'rejected'],
+    [...Array.from({ length: AT_ONCE + 3 }, () => 'fulfilled'), 'rejected', 'rejected'],
   )
   for (const outcome of outcomes) {
     if (outcome.status === 'fulfilled') continue
@@ -63,7 +61,7 @@ test('as many wait as the queue is long; one more is told to come back later', a
 
 test('at least 1,000 may wait unless it is told otherwise', async () => {
   const passwords = createPasswords(cheap)
-  const hashes = await Promise.all(Array.from({ length: 1_000 + CORES }, () => passwords.hash('the password')))
+  const hashes = await Promise.all(Array.from({ length: 1_000 + AT_ONCE }, () => passwords.hash('the password')))
   assert.equal(new Set(hashes).size, hashes.length)
 })
 
@@ -76,11 +74,11 @@ test('who waited long is asked whether it is still wanted, in the order of comin
   slowClock(t)
   const order: number[] = []
   await Promise.all(
-    Array.from({ length: CORES + 8 }, (_, i) => passwords.hash('the password', async () => void order.push(i))),
+    Array.from({ length: AT_ONCE + 8 }, (_, i) => passwords.hash('the password', async () => void order.push(i))),
   )
   assert.deepEqual(
     order,
-    Array.from({ length: CORES + 8 }, (_, i) => i),
+    Array.from({ length: AT_ONCE + 8 }, (_, i) => i),
   )
 })
 
@@ -88,7 +86,7 @@ test('what is not wanted any more is not hashed, says why, and keeps nobody from
   const passwords = createPasswords(cheap)
   slowClock(t)
   const taken = new Problem('username_taken')
-  const calls = Array.from({ length: CORES + 10 }, (_, i) =>
+  const calls = Array.from({ length: AT_ONCE + 10 }, (_, i) =>
     passwords.hash('the password', async () => {
       if (i % 2 === 1) throw taken
     }),
@@ -98,15 +96,23 @@ test('what is not wanted any more is not hashed, says why, and keeps nobody from
     assert.equal(outcome.status, i % 2 === 1 ? 'rejected' : 'fulfilled')
     if (outcome.status === 'rejected') assert.equal(outcome.reason, taken)
   }
-  // No core was lost on the way: all of them, and the whole queue, can be used again.
+  // No turn was lost on the way: all of them, and the whole queue, can be used again.
   assert.equal(
-    (await Promise.all(Array.from({ length: CORES + 10 }, () => passwords.hash('the password')))).length,
-    CORES + 10,
+    (await Promise.all(Array.from({ length: AT_ONCE + 10 }, () => passwords.hash('the password')))).length,
+    AT_ONCE + 10,
   )
+})
+
+test('who waits for a turn is counted until it comes', async () => {
+  const passwords = createPasswords(cheap)
+  const calls = Array.from({ length: AT_ONCE + 3 }, () => passwords.hash('the password'))
+  assert.equal(passwords.waiting(), 3)
+  await Promise.all(calls)
+  assert.equal(passwords.waiting(), 0)
 })
 
 test('a hash that is none is an error of its own, and keeps nobody from their turn', async () => {
   const passwords = createPasswords({ ...cheap, queue: 0 })
-  for (let i = 0; i <= CORES; i++) await assert.rejects(passwords.verify('not a hash', 'the password'))
+  for (let i = 0; i <= AT_ONCE; i++) await assert.rejects(passwords.verify('not a hash', 'the password'))
   assert.ok(await passwords.hash('the password'))
 })
