@@ -16,6 +16,7 @@ export function remoteAdmin(service: string, url: string, accessToken: string): 
     })
     if (response.status === 404) return undefined
     if (response.status === 401) throw new Problem('unauthenticated')
+    if (response.status === 403) throw new Problem('forbidden')
     if (!response.ok)
       throw new Problem('unavailable', { detail: `The ${service} service answered ${response.status}.` })
     const text = await response.text()
@@ -47,14 +48,10 @@ export function remoteAdmin(service: string, url: string, accessToken: string): 
       }
     },
     saga: (type, id) => ask('GET', `/api/admin/sagas/${encodeURIComponent(type)}/${encodeURIComponent(id)}`),
-    async parked() {
-      const all: Parked[] = []
-      for (let cursor: string | null = ''; cursor !== null;) {
-        const page: Page<Parked> = await need('GET', `/api/admin/parked?limit=100${cursor && `&cursor=${cursor}`}`)
-        all.push(...page.items)
-        cursor = page.next
-      }
-      return all
+    async parked({ limit, after }) {
+      const query = new URLSearchParams({ limit: String(limit), ...(after && { cursor: encodeCursor(after) }) })
+      const { items, next } = await need<Page<Parked>>('GET', `/api/admin/parked?${query.toString()}`)
+      return { items, more: next !== null }
     },
     redrive: (key) => need('POST', `/api/admin/parked/${service}/${encodeURIComponent(key)}/redrive`),
     discard: (key, reason) =>
