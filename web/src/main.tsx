@@ -1,0 +1,25 @@
+import './styles/tokens.css'
+import './styles/base.css'
+import './styles/controls.css'
+import './styles/shell.css'
+import { QueryClientProvider } from '@tanstack/react-query'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { RouterProvider } from 'react-router/dom'
+import { ownLanguage, setLanguage } from './language.ts'
+import { router } from './router.tsx'
+import { queries } from './state/queries.ts'
+import { askMe } from './state/session.ts'
+import { showTheme } from './theme.ts'
+
+// While the page's own chunk is on its way: most pages wait for both before they ask for more.
+askMe()
+showTheme()
+await setLanguage(ownLanguage())
+createRoot(document.getElementById('app')!).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+)
