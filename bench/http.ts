@@ -6,6 +6,10 @@ import { hashRate, hashRow } from './yardstick.ts'
 const CHEAP = { PASSWORD_HASH_MEMORY_KIB: '1024', PASSWORD_HASH_PASSES: '1' }
 const REPEATS = 3
 
+/** In percent; each run beside the yardstick that was taken just before it. */
+const shareOf = (rates: readonly number[], whole: readonly number[]): number =>
+  median(rates.map((rate, i) => (100 * rate) / whole[i]!))
+
 /** `POST /api/users` with its stream, over HTTP, to the last frame; and how long Pando takes to start. */
 export async function http(): Promise<Row[]> {
   const folder = await temporaryFolder()
@@ -28,9 +32,14 @@ export async function http(): Promise<Row[]> {
     const hashOnly: number[] = []
     const real: number[] = []
     pando = await startPando(dataDir)
+    await signUps(pando.url, { count: 200, concurrent: 64, run: 'warm.' })
+    let before = await hashRate(19_456, 2, 300)
     for (let i = 0; i < REPEATS; i++) {
-      hashOnly.push(await hashRate(19_456, 2, 100))
-      real.push((await signUps(pando.url, { count: 300, concurrent: 64, run: `r${i}.` })).perSecond)
+      real.push((await signUps(pando.url, { count: 1_920, concurrent: 64, run: `r${i}.` })).perSecond)
+      // What the machine does drifts within a minute.
+      const after = await hashRate(19_456, 2, 300)
+      hashOnly.push((before + after) / 2)
+      before = after
       console.error(
         `http, real hashing, run ${i + 1}: ${JSON.stringify({ hashOnly: hashOnly.at(-1), real: real.at(-1) })}`,
       )
@@ -69,7 +78,7 @@ export async function http(): Promise<Row[]> {
         what: 'sign-ups over HTTP, 64 at once, real hashing',
         value: rate(median(real)),
         target: '≥ 85 % of hashing alone',
-        detail: `${((100 * median(real)) / median(hashOnly)).toFixed(0)} %; runs ${runs(real, 1)}`,
+        detail: `${shareOf(real, hashOnly).toFixed(0)} %, median of ${runs(real.map((rate, i) => (100 * rate) / hashOnly[i]!))} %; runs ${runs(real, 1)}`,
       },
       {
         what: 'start on an existing DATA_DIR to ready',

@@ -1,5 +1,5 @@
 import { median, ms, quantile, rate, type Row, runs } from './row.ts'
-import { startSagaSystem } from './saga-system.ts'
+import { type Log, startSagaSystem } from './saga-system.ts'
 
 const BACKLOG = 20_000
 const IN_FLIGHT = 64
@@ -12,45 +12,53 @@ interface Figures {
   backlog: number
 }
 
-/** The sign-up saga through the library on both transports, interleaved. */
-export async function library(clusterUrl: string): Promise<Row[]> {
-  const all: Record<'memory' | 'postgres', Figures[]> = { memory: [], postgres: [] }
+const NAMES: Record<Log, string> = { memory: 'log in memory', postgres: 'PostgreSQL log', kafka: 'Kafka' }
+const TARGETS: Partial<Record<Log, { backlog: string; inFlight: string; alone: string }>> = {
+  postgres: { backlog: '≥ 4,000/s, goal 5,000', inFlight: '≥ 550/s, goal 1,000', alone: '≤ 8 ms, goal 6' },
+  kafka: { backlog: '≥ 2,400/s, goal 3,000', inFlight: '≥ 450/s', alone: '≤ 14 ms, goal 10' },
+}
+
+/** The sign-up saga through the library on these logs, interleaved; `brokers` are those of `kafka`. */
+export async function library(
+  clusterUrl: string,
+  logs: readonly Log[] = ['postgres', 'memory'],
+  brokers: readonly string[] = [],
+): Promise<Row[]> {
+  const all = new Map<Log, Figures[]>(logs.map((log) => [log, []]))
   for (let i = 0; i < REPEATS; i++)
-    for (const kind of ['memory', 'postgres'] as const) {
-      all[kind].push(await once(clusterUrl, kind))
-      console.error(`library, ${kind}, run ${i + 1}: ${JSON.stringify(all[kind].at(-1))}`)
+    for (const log of logs) {
+      const figures = await once(clusterUrl, log, brokers)
+      all.get(log)!.push(figures)
+      console.error(`library, ${log}, run ${i + 1}: ${JSON.stringify(figures)}`)
     }
-  const rows: Row[] = []
-  for (const kind of ['postgres', 'memory'] as const) {
-    const of = (figure: keyof Figures): number[] => all[kind].map((figures) => figures[figure])
-    const name = kind === 'postgres' ? 'PostgreSQL log' : 'log in memory'
-    const isTarget = kind === 'postgres'
-    rows.push(
+  return logs.flatMap((log) => {
+    const of = (figure: keyof Figures): number[] => all.get(log)!.map((figures) => figures[figure])
+    const target = TARGETS[log]
+    return [
       {
-        what: `sign-up saga, library, ${name}: backlog of ${BACKLOG.toLocaleString('en')}`,
+        what: `sign-up saga, library, ${NAMES[log]}: backlog of ${BACKLOG.toLocaleString('en')}`,
         value: rate(median(of('backlog'))),
-        ...(isTarget && { target: '≥ 4,000/s, goal 5,000' }),
+        ...(target && { target: target.backlog }),
         detail: `five events, four databases, started by 100; runs ${runs(of('backlog'))}`,
       },
       {
         what: `the same, ${IN_FLIGHT} in flight`,
         value: rate(median(of('inFlight'))),
-        ...(isTarget && { target: '≥ 550/s, goal 1,000' }),
+        ...(target && { target: target.inFlight }),
         detail: `a transaction for each start; runs ${runs(of('inFlight'))}`,
       },
       {
         what: 'the same, one at a time, p50',
         value: ms(median(of('alone'))),
-        ...(isTarget && { target: '≤ 8 ms, goal 6' }),
+        ...(target && { target: target.alone }),
         detail: `p99 ${ms(median(of('aloneP99')))}; runs ${runs(of('alone'), 1)}`,
       },
-    )
-  }
-  return rows
+    ]
+  })
 }
 
-async function once(clusterUrl: string, kind: 'memory' | 'postgres'): Promise<Figures> {
-  const system = await startSagaSystem(clusterUrl, kind)
+async function once(clusterUrl: string, log: Log, brokers: readonly string[]): Promise<Figures> {
+  const system = await startSagaSystem(clusterUrl, log, brokers)
   try {
     const one = async (): Promise<number> => {
       const from = performance.now()

@@ -13,6 +13,7 @@ import {
   type Transport,
   type Worker,
 } from '@pando/saga'
+import { createKafkaTransport } from '@pando/saga/kafka'
 
 // The sign-up saga through the library alone: four services with a database each, five events a saga, no HTTP, no hashing.
 
@@ -74,9 +75,16 @@ export interface SagaSystem {
   stop(): Promise<void>
 }
 
-/** Databases `bench_…` are made anew in the cluster. */
-export async function startSagaSystem(clusterUrl: string, kind: 'memory' | 'postgres'): Promise<SagaSystem> {
+export type Log = 'memory' | 'postgres' | 'kafka'
+
+/** Databases `bench_…` are made anew in the cluster; `brokers` are those of `kafka`. */
+export async function startSagaSystem(
+  clusterUrl: string,
+  log: Log,
+  brokers: readonly string[] = [],
+): Promise<SagaSystem> {
   const admin = createDatabase({ connectionString: clusterUrl })
+  const onError = (error: Error): void => console.error(error.message)
   const databases: Database[] = []
   const open = async (name: string, max: number): Promise<Database> => {
     await admin.query(`drop database if exists bench_${name} with (force)`)
@@ -88,14 +96,15 @@ export async function startSagaSystem(clusterUrl: string, kind: 'memory' | 'post
     databases.push(db)
     return db
   }
-  const transport: Transport =
-    kind === 'memory'
-      ? createMemoryTransport()
-      : await createPostgresTransport({ db: await open('log', 6), alone: true })
+  const transport = await openLog()
+  async function openLog(): Promise<Transport> {
+    if (log === 'memory') return createMemoryTransport()
+    if (log === 'postgres') return createPostgresTransport({ db: await open('log', 6), alone: true })
+    return createKafkaTransport({ connection: { brokers }, prefix: `bench-${randomUUID()}`, onError })
+  }
   const waiting = new Map<string, () => void>()
   let completed = 0
   let goal = { count: Infinity, done: (): void => {} }
-  const onError = (error: Error): void => console.error(error.message)
   const workers: Worker[] = []
   const userDb = await open('user', 5)
   await userDb.query('create table account (id uuid primary key, username text unique not null, status text not null)')

@@ -1,9 +1,12 @@
-// The server of bench/sse.ts, a process of its own: `hub`, or `bare` = what a person would write with node:http alone.
+// The server of bench/sse.ts, a process of its own: `hub`, or `bare` = what a person would write with node:http alone, or a library that
+// people take for this: `better-sse`, `socket.io`.
 // Started with --expose-gc; told what to do, and asked what it cost, by messages.
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type Server as HttpServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHub, parseCursor, type StoredEvent, type StreamSource } from '@pando/saga'
+import { createChannel, createSession } from 'better-sse'
+import { Server as SocketServer } from 'socket.io'
 
 /** `memory` is of what is held: rubbish is collected first. */
 export type ServerOrder = { do: 'publish' | 'memory' | 'cost' }
@@ -17,7 +20,9 @@ export interface Sample {
 
 /** Streams are named /0, /1, …: clients share one, or have one each. */
 interface Server {
-  handle: RequestListener
+  handle?: RequestListener
+  /** For one that listens to more than requests. */
+  attach?(http: HttpServer): void
   publish(): void
   open(): number
 }
@@ -28,10 +33,16 @@ const DATA = JSON.stringify({
   body: 'x'.repeat(120),
 })
 
-const server = process.argv[2] === 'hub' ? hubServer() : bareServer()
-const http = createServer(server.handle).listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () =>
-  reply({ port: (http.address() as AddressInfo).port }),
-)
+const SERVERS: Record<string, (streams: number) => Server> = {
+  bare: bareServer,
+  hub: hubServer,
+  'better-sse': betterSseServer,
+  'socket.io': socketIoServer,
+}
+const server = SERVERS[process.argv[2] ?? '']!(Number(process.argv[3] ?? 0))
+const http = createServer(server.handle)
+server.attach?.(http)
+http.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => reply({ port: (http.address() as AddressInfo).port }))
 process.on('message', (order: ServerOrder) => void obey(order))
 process.on('disconnect', () => process.exit())
 
@@ -50,10 +61,12 @@ function reply(message: ServerReply): void {
   process.send?.(message)
 }
 
-function hubServer(): Server {
+/** `streams` of them are written to before anybody opens them. */
+function hubServer(streams: number): Server {
   const hub = createHub()
   const logs = new Map<string, StoredEvent[]>()
   const logOf = (name: string): StoredEvent[] => logs.get(name) ?? logs.set(name, []).get(name)!
+  for (let i = 0; i < streams; i++) logOf(`/${i}`)
   const source: StreamSource = {
     epoch: 'e0',
     heads: async (names) => new Map(names.map((name) => [name, { seq: logOf(name).length, min: 1, ended: false }])),
@@ -96,5 +109,27 @@ function bareServer(): Server {
       for (const res of streams) res.write(bytes)
     },
     open: () => streams.size,
+  }
+}
+
+function betterSseServer(): Server {
+  const channel = createChannel()
+  let seq = 0
+  const data: unknown = JSON.parse(DATA)
+  return {
+    handle: (req, res) => void createSession(req, res).then((session) => channel.register(session)),
+    publish: () => void channel.broadcast(data, 'message.created', { eventId: `e0-${++seq}` }),
+    open: () => channel.sessionCount,
+  }
+}
+
+function socketIoServer(): Server {
+  const io = new SocketServer({ transports: ['websocket'], serveClient: false })
+  let seq = 0
+  const data: unknown = JSON.parse(DATA)
+  return {
+    attach: (to) => void io.attach(to),
+    publish: () => void io.emit('message.created', ++seq, data),
+    open: () => io.engine.clientsCount,
   }
 }

@@ -1,5 +1,5 @@
 // One service in a process of its own: `npm run service -- user`. DATABASE_URL leads to the PostgreSQL that all of them share.
-import { page, proxy, remoteAdmin } from '@pando/gateway'
+import { proxy, remoteAdmin, web } from '@pando/gateway'
 import {
   type Config,
   ConfigError,
@@ -17,6 +17,9 @@ import { keysUrl, SERVICE_NAMES, startServices } from '../pando.ts'
 import { SERVICES, type ServiceName } from '../system.ts'
 
 const name = process.argv[2] ?? ''
+
+// Whoever started this process with a channel to it (`npm run cluster`) is gone, even if by SIGKILL: nobody would ever stop it.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 
 await run(`Pando ${name}`, async (signal) => {
   const config = loadConfig(process.env)
@@ -44,13 +47,14 @@ async function startGateway(config: Config, log: Logger): Promise<Running> {
   const host = await createHost({
     config,
     log,
+    name: 'pando-gateway',
     documents: () => Promise.all(upstreams.map(({ url }) => documentOf(url))),
   })
   const verifier = createVerifier({ keys: keysUrl(config) })
   return host.start({
     services: [],
     verifier,
-    plugins: [page, (app) => proxy(app, { upstreams, verifier, origins: host.origins })],
+    plugins: [web, (app) => proxy(app, { upstreams, verifier, origins: host.origins })],
     admin: (accessToken) => upstreams.map(({ service, url }) => remoteAdmin(service, url, accessToken)),
     checks: upstreams.map(({ service, url }) => ({ name: service, check: () => answers(url) })),
     resources: [],
