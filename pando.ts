@@ -1,16 +1,21 @@
 // How a process of Pando is put together: its databases, the log of events, its services, and one HTTP server in front of them.
 import { createChatService } from '@pando/chat'
 import { createCustomerService } from '@pando/customer'
-import { page } from '@pando/gateway'
-import { createPostgresTransport, type Hub, type Transport } from '@pando/saga'
+import { web } from '@pando/gateway'
+import { createMarketService } from '@pando/market'
+import { createNotificationService } from '@pando/notification'
+import type { Hub, Transport } from '@pando/saga'
 import {
   type Config,
   ConfigError,
+  createEphemeral,
   createHost,
+  createSessionStreams,
   createVerifier,
   localAdmin,
   type Logger,
   openDatabase,
+  openEventLog,
   type Running,
   type Service,
   type ServiceOptions,
@@ -74,32 +79,41 @@ export async function startServices(
       resources.unshift(() => db.close())
       return db
     }
-    const [host, logDb, ...databases] = await Promise.all([
-      createHost({ config, log, behindGateway: !isWhole }),
-      open(LOG_DATABASE),
+    const [host, transport, ...databases] = await Promise.all([
+      createHost({ config, log, name: isWhole ? 'pando' : `pando-${names.join('-')}`, behindGateway: !isWhole }),
+      openEventLog({
+        kafka: config.kafka,
+        prefix: config.databasePrefix,
+        openDatabase: () => open(LOG_DATABASE),
+        // In its own PostgreSQL nobody else can be: a second Pando on the same folder is refused.
+        alone: postgres !== undefined,
+        log,
+        signal,
+      }),
       ...names.map(open),
     ])
     signal?.throwIfAborted()
-    // In its own PostgreSQL nobody else can be: a second Pando on the same folder is refused.
-    const transport = await createPostgresTransport({
-      db: logDb,
-      alone: postgres !== undefined,
-      onError: (err) => log.warn({ err }, 'event log'),
-    })
     resources.unshift(() => transport.close())
-    const { hub, origins } = host
+    const { hub, origins, traceOf } = host
+    const ephemeral = createEphemeral({ hub, transport })
+    resources.unshift(async () => ephemeral.stop())
+    const sessionStreams = createSessionStreams({ hub, transport })
+    resources.unshift(async () => sessionStreams.stop())
     const services = names.map((name, i) =>
-      create(
+      createService(
         name,
         {
           db: databases[i]!,
           transport,
           partitions: PARTITIONS,
           hub,
+          ephemeral,
+          sessionStreams,
           verifier,
           origins,
           config,
           log: log.child({ service: name }),
+          trace: traceOf(name),
         },
         signingKey,
       ),
@@ -108,7 +122,7 @@ export async function startServices(
     const running = await host.start({
       services,
       verifier,
-      plugins: isWhole ? [page] : [],
+      plugins: isWhole ? [web] : [],
       admin: () => admin,
       checks: [
         { name: 'database', check: () => Promise.all(databases.map((db) => db.query('select 1'))) },
@@ -126,7 +140,8 @@ export async function startServices(
   }
 }
 
-function create(name: ServiceName, options: ServiceOptions, signingKey: SigningKey | undefined): Service {
+/** Needs a `signingKey` for the user service. */
+export function createService(name: ServiceName, options: ServiceOptions, signingKey: SigningKey | undefined): Service {
   switch (name) {
     case 'user':
       return createUserService({ ...options, signingKey: signingKey! })
@@ -134,6 +149,10 @@ function create(name: ServiceName, options: ServiceOptions, signingKey: SigningK
       return createCustomerService(options)
     case 'chat':
       return createChatService(options)
+    case 'market':
+      return createMarketService(options)
+    case 'notification':
+      return createNotificationService(options)
   }
 }
 

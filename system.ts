@@ -10,7 +10,12 @@ export const SERVICES = {
     paths: ['/api/users', '/api/usernames', '/api/sessions', '/api/me', '/api/sagas', '/api/.well-known'],
   },
   customer: { port: 8102, paths: ['/api/me/wallet'] },
-  chat: { port: 8103, paths: [] },
+  chat: { port: 8103, paths: ['/api/friends', '/api/blocks', '/api/rooms'] },
+  market: {
+    port: 8104,
+    paths: ['/api/posts', '/api/me/wishes', '/api/me/keywords', '/api/images', '/api/sagas/post-deletion'],
+  },
+  notification: { port: 8105, paths: ['/api/notifications', '/api/presence', '/api/stream'] },
 } as const satisfies Record<string, { port: number; paths: readonly string[] }>
 
 export type ServiceName = keyof typeof SERVICES

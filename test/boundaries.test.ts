@@ -21,7 +21,7 @@ const faults = (wrong: (file: string, path: string, text: string) => boolean): s
   imports.filter(({ file, path, text }) => wrong(file, path, text)).map(({ file, path }) => `${file} imports ${path}`)
 
 // A package that is missing here may import none of ours. Files outside packages/ and services/ compose the system: they may import all.
-const BELOW: Record<string, string[]> = { saga: [], events: ['saga'], service: ['saga'] }
+const BELOW: Record<string, string[]> = { saga: [], events: ['saga'], service: ['saga'], live: ['events'] }
 const BELOW_SERVICES = ['saga', 'events', 'service']
 
 test('packages and services import only what is below them', () => {
@@ -35,23 +35,37 @@ test('packages and services import only what is below them', () => {
   assert.deepEqual(wrong, [])
 })
 
-test('the web app imports nothing but types from the packages', () => {
+test('what browsers load of packages/live imports nothing but its own files, and types of the events', () => {
+  const isOwn = /^\.\/[a-z-]+\.ts$/
+  const isType = /^\s*(import|export) type\b/
   assert.deepEqual(
     faults(
       (file, path, text) =>
-        file.startsWith('web/') && path.startsWith('@pando/') && !/^\s*(import|export) type\b/.test(text),
+        file.startsWith('packages/live/src/') &&
+        /\bfrom ['"]|\bimport\b/.test(text) &&
+        !isOwn.test(path) &&
+        !(/^@pando\/events\/(stream|views)$/.test(path) && isType.test(text)),
     ),
+    [],
+  )
+})
+
+test('the web app imports nothing from the packages but the client of the stream; its tests what they compare it with', () => {
+  assert.deepEqual(
+    faults((file, path) => file.startsWith('web/src/') && path.startsWith('@pando/') && path !== '@pando/live'),
     [],
   )
 })
 
 test('no import climbs by ../../', () => {
   // Ways that are open, all for tests: a package's to test/support, which is no package, because the library must not name it as one;
-  // a folder of a package's tests to that package's sources; those of the whole system to the files that compose it, and to a feature.
+  // a folder of a package's tests to that package's sources; those of the whole system to the files that compose it, to the tools that run
+  // it, and to a feature; the broker's tool to test/support.
   const open: [from: RegExp, to: RegExp][] = [
     [/^(packages|services)\/[^/]+\/test\//, /^(\.\.\/){3}test\/support\/[a-z-]+\.ts$/],
     [/^packages\/[^/]+\/test\/[^/]+\//, /^(\.\.\/){2}src\/[a-z-]+\.ts$/],
-    [/^test\/[^/]+\//, /^(\.\.\/){2}(services\/[a-z]+\/src\/)?[a-z-]+\.ts$/],
+    [/^test\/[^/]+\//, /^(\.\.\/){2}(services\/[a-z]+\/src\/|tools\/|tools\/(demo|kafka)\/)?[a-z-]+\.ts$/],
+    [/^tools\/kafka\//, /^(\.\.\/){2}test\/support\/[a-z-]+\.ts$/],
   ]
   assert.deepEqual(
     faults((file, path) => path.includes('../../') && !open.some(([from, to]) => from.test(file) && to.test(path))),
@@ -68,7 +82,7 @@ test('a file is called after what it holds', () => {
 })
 
 test('links in the documents lead to files of the repository', () => {
-  const dead = find('{,docs/**/,packages/*/,services/*/}*.md').flatMap((page) =>
+  const dead = find('{,deploy/,docs/**/,packages/*/,services/*/,web/}*.md').flatMap((page) =>
     [...read(page).matchAll(/\]\((?!https?:|mailto:|#)([^)\s#]+)/g)]
       .map(([, link = '']) => link)
       .filter((link) => !existsSync(link.startsWith('/') ? join(root, link) : join(root, dirname(page), link)))

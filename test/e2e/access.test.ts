@@ -1,12 +1,14 @@
 // Who may do what: every operation of the contract, tried by everybody. A new operation without a row here fails.
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
+import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import { after, test } from 'node:test'
 import { transaction } from '@pando/saga'
 import { post, walletAccount } from '../../services/customer/src/ledger.ts'
-import { Client } from '../support/client.ts'
+import { Client, EventStream } from '../support/client.ts'
 import { logIn, newcomer, person, type Person, sagaEnded } from '../support/people.ts'
+import { offer } from '../support/posts.ts'
 import { startSystem } from '../support/system.ts'
+import { until } from '../support/until.ts'
 
 const system = await startSystem({ after })
 const { databases } = system
@@ -18,11 +20,17 @@ interface Cast {
   owner: Person
   admin: Person
   deleted: Person
-  /** Of the owner: a deletion that was refused, and a session that is not the one of the token. */
+  /** Of the owner: a deletion that was refused, a session that is not the one of the token, a notification, a friend, the group of these two. */
   refusedDeletion: string
   otherSession: string
+  notification: string
+  friend: Person
+  room: string
   /** Of the one who is gone. */
   completedDeletion: string
+  /** The owner's, and the deletion of another one. */
+  postId: string
+  postDeletion: string
 }
 const ROLES = ['nobody', 'stranger', 'admin', 'deleted', 'owner'] as const
 type Role = (typeof ROLES)[number]
@@ -35,6 +43,8 @@ interface Case {
   expect: Record<Role, number>
   /** It changes those who do it: done by people of its own. */
   changes?: true
+  /** It does not end by itself: only the head of the answer is looked at. */
+  endless?: true
 }
 
 const all = (status: number): Case['expect'] => ({
@@ -53,6 +63,8 @@ const admins = (status: number): Case['expect'] => ({
   deleted: 401,
 })
 const own = (status: number): Case['expect'] => ({ ...users(404), owner: status })
+/** Posts can be seen by all, so that somebody else's is forbidden. */
+const sellers = (status: number): Case['expect'] => ({ ...users(403), owner: status })
 
 const sagas = (tail: string): Case[] => [
   { what: 'a sign-up, by its id', path: ({ owner }) => `/api/sagas/sign-up/${owner.sagaId}${tail}`, expect: all(200) },
@@ -71,6 +83,15 @@ const sagas = (tail: string): Case[] => [
     path: () => `/api/sagas/account-deletion/${randomUUID()}${tail}`,
     expect: all(404),
   },
+]
+
+const postDeletions = (tail: string): Case[] => [
+  {
+    what: "of the owner's post",
+    path: ({ postDeletion }) => `${postDeletion}${tail}`,
+    expect: { nobody: 401, stranger: 404, owner: 200, admin: 200, deleted: 404 },
+  },
+  { what: 'one that is not there', path: () => `/api/sagas/post-deletion/${randomUUID()}${tail}`, expect: all(404) },
 ]
 
 const OPERATIONS: Record<string, Case[]> = {
@@ -106,8 +127,109 @@ const OPERATIONS: Record<string, Case[]> = {
   'GET /api/me/wallet': [{ expect: users(200) }],
   'GET /api/.well-known/jwks.json': [{ expect: all(200) }],
 
-  'GET /api/sagas/{type}/{id}': sagas(''),
-  'GET /api/sagas/{type}/{id}/events': sagas('/events'),
+  'GET /api/friends': [{ expect: users(200) }],
+  'PUT /api/friends/{userId}': [
+    { path: ({ friend }) => `/api/friends/${friend.id}`, expect: users(204) },
+    { what: 'nobody', path: () => `/api/friends/${randomUUID()}`, expect: users(404) },
+  ],
+  'DELETE /api/friends/{userId}': [
+    { path: ({ friend }) => `/api/friends/${friend.id}`, expect: users(204), changes: true },
+  ],
+  'GET /api/blocks': [{ expect: users(200) }],
+  'PUT /api/blocks/{userId}': [{ path: ({ friend }) => `/api/blocks/${friend.id}`, expect: users(204), changes: true }],
+  'DELETE /api/blocks/{userId}': [{ path: ({ friend }) => `/api/blocks/${friend.id}`, expect: users(204) }],
+  'GET /api/rooms': [{ expect: users(200) }],
+  'POST /api/rooms': [{ body: (_, { friend }) => ({ type: 'direct', userId: friend.id }), expect: users(201) }],
+  'GET /api/rooms/{id}': [{ path: ({ room }) => `/api/rooms/${room}`, expect: own(200) }],
+  'PATCH /api/rooms/{id}/me': [
+    { path: ({ room }) => `/api/rooms/${room}/me`, body: () => ({ muted: true }), expect: own(200) },
+  ],
+  'POST /api/rooms/{id}/members': [
+    {
+      path: ({ room }) => `/api/rooms/${room}/members`,
+      body: (_, { friend }) => ({ userIds: [friend.id] }),
+      expect: own(200),
+    },
+  ],
+  'DELETE /api/rooms/{id}/members/me': [
+    { path: ({ room }) => `/api/rooms/${room}/members/me`, expect: own(204), changes: true },
+  ],
+  'GET /api/rooms/{id}/messages': [{ path: ({ room }) => `/api/rooms/${room}/messages`, expect: own(200) }],
+  'POST /api/rooms/{id}/messages': [
+    {
+      path: ({ room }) => `/api/rooms/${room}/messages`,
+      body: () => ({ clientMessageId: randomUUID(), text: 'x' }),
+      expect: own(201),
+    },
+  ],
+  'DELETE /api/rooms/{id}/messages/{seq}': [{ path: ({ room }) => `/api/rooms/${room}/messages/1`, expect: own(204) }],
+  'PUT /api/rooms/{id}/read': [
+    { path: ({ room }) => `/api/rooms/${room}/read`, body: () => ({ seq: 1 }), expect: own(204) },
+  ],
+  'POST /api/rooms/{id}/typing': [{ path: ({ room }) => `/api/rooms/${room}/typing`, expect: own(202) }],
+
+  'GET /api/sagas/{type}/{id}': [...sagas(''), ...postDeletions('')],
+  'GET /api/sagas/{type}/{id}/events': [...sagas('/events'), ...postDeletions('/events')],
+
+  'GET /api/notifications': [
+    { expect: users(200) },
+    { what: 'a query that is not valid', path: () => '/api/notifications?limit=0', expect: users(400) },
+  ],
+  'GET /api/notifications/summary': [{ expect: users(200) }],
+  'PUT /api/notifications/{id}/read': [
+    { path: ({ notification }) => `/api/notifications/${notification}/read`, expect: own(204) },
+  ],
+  'PUT /api/notifications/read': [{ body: (_, { notification }) => ({ upTo: notification }), expect: own(204) }],
+  'DELETE /api/notifications/{id}': [
+    { path: ({ notification }) => `/api/notifications/${notification}`, expect: own(204), changes: true },
+  ],
+  'GET /api/presence': [
+    { path: ({ owner }) => `/api/presence?userIds=${owner.id}`, expect: users(200) },
+    { what: 'a query that is not valid', path: () => '/api/presence?userIds=x', expect: users(400) },
+  ],
+  'GET /api/stream': [
+    { expect: users(200), endless: true },
+    { what: 'an id that is not valid', path: () => '/api/stream?lastEventId=x', expect: users(400) },
+  ],
+  // Before what is no image is looked at.
+  'POST /api/images': [{ expect: users(415) }],
+  'GET /api/images/{id}': [{ path: () => `/api/images/${randomUUID()}`, expect: all(404) }],
+  'POST /api/posts': [{ body: () => ({ title: 'Monstera', content: 'A plant.', price: 0 }), expect: users(201) }],
+  'GET /api/posts': [
+    { expect: all(200) },
+    { what: 'a query that is not valid', path: () => '/api/posts?sort=x', expect: all(400) },
+  ],
+  'GET /api/posts/{id}': [
+    { path: ({ postId }) => `/api/posts/${postId}`, expect: all(200) },
+    { what: 'one that is not there', path: () => `/api/posts/${randomUUID()}`, expect: all(404) },
+  ],
+  'PATCH /api/posts/{id}': [
+    { path: ({ postId }) => `/api/posts/${postId}`, body: () => ({ price: 1 }), expect: sellers(200) },
+    { what: 'one that is not there', path: () => `/api/posts/${randomUUID()}`, body: () => ({}), expect: users(404) },
+  ],
+  'PUT /api/posts/{id}/status': [
+    { path: ({ postId }) => `/api/posts/${postId}/status`, body: () => ({ status: 'open' }), expect: sellers(200) },
+    {
+      what: 'one that is not there',
+      path: () => `/api/posts/${randomUUID()}/status`,
+      body: () => ({ status: 'sold' }),
+      expect: users(404),
+    },
+  ],
+  'DELETE /api/posts/{id}': [
+    {
+      what: 'an admin may, too, and then it is gone',
+      path: ({ postId }) => `/api/posts/${postId}`,
+      expect: { nobody: 401, stranger: 403, admin: 202, deleted: 401, owner: 404 },
+      changes: true,
+    },
+  ],
+  'PUT /api/posts/{id}/wish': [{ path: ({ postId }) => `/api/posts/${postId}/wish`, expect: users(204) }],
+  'DELETE /api/posts/{id}/wish': [{ path: ({ postId }) => `/api/posts/${postId}/wish`, expect: users(204) }],
+  'GET /api/me/wishes': [{ expect: users(200) }],
+  'GET /api/me/keywords': [{ expect: users(200) }],
+  'PUT /api/me/keywords/{keyword}': [{ path: () => '/api/me/keywords/monstera', expect: users(204) }],
+  'DELETE /api/me/keywords/{keyword}': [{ path: () => '/api/me/keywords/monstera', expect: users(204) }],
 
   'GET /api/admin/sagas': [
     { expect: admins(200) },
@@ -140,7 +262,8 @@ const OPERATIONS: Record<string, Case[]> = {
 }
 
 async function assemble(): Promise<Cast> {
-  const [stranger, owner, boss, deleted] = await Promise.all([
+  const [stranger, owner, boss, deleted, friend] = await Promise.all([
+    person(system.url),
     person(system.url),
     person(system.url),
     person(system.url),
@@ -151,11 +274,22 @@ async function assemble(): Promise<Cast> {
   const { body } = await owner.client.get<{ items: { id: string }[] }>('/api/sessions')
   const otherSession = body.items[0]!.id
   const ownerToken = await logIn(system.url, owner)
+  await owner.client.put(`/api/friends/${friend.id}`)
+  const opened = await owner.client.post<{ id: string }>('/api/rooms', {
+    type: 'group',
+    name: 'x',
+    userIds: [friend.id],
+  })
   const postings = [
     { account: walletAccount(owner.id), amount: 1 },
     { account: 'house:cash', amount: -1 },
   ]
   await transaction(databases.customer, (tx) => post(tx, 'test', postings))
+  const notification = randomUUIDv7()
+  await databases.notification.query(
+    `insert into notification.notification (user_id, id, type, data, url, created_at) values ($1, $2, 'friend_added', '{}', '/friends', now())`,
+    [owner.id, notification],
+  )
   const [refusedDeletion, completedDeletion] = await Promise.all(
     [owner, deleted].map(async ({ client, password }) => {
       const { headers } = await client.delete('/api/me', { password })
@@ -163,6 +297,13 @@ async function assemble(): Promise<Cast> {
       return headers.location!
     }),
   )
+  // The market hears of it a moment later.
+  await until('a market without the one who is gone', async () => {
+    const { status } = await deleted.client.get('/api/me/wishes')
+    return status === 401
+  })
+  const [offered, unwanted] = await Promise.all([offer(owner), offer(owner)])
+  const { headers: ofPost } = await owner.client.delete(`/api/posts/${unwanted.id}`)
   return {
     stranger,
     owner: { ...owner, token: ownerToken },
@@ -170,7 +311,12 @@ async function assemble(): Promise<Cast> {
     deleted,
     refusedDeletion: refusedDeletion!,
     completedDeletion: completedDeletion!,
+    postId: offered.id,
+    postDeletion: ofPost.location!,
     otherSession,
+    notification,
+    friend,
+    room: opened.body.id,
   }
 }
 
@@ -186,12 +332,15 @@ test('every operation of the contract has a row, and every row an operation', as
 
 for (const [operation, cases] of Object.entries(OPERATIONS)) {
   const [method = '', template = ''] = operation.split(' ')
-  for (const { what, path, body, expect, changes } of cases)
+  for (const { what, path, body, expect, changes, endless } of cases)
     test(`${operation}${what === undefined ? '' : `: ${what}`}`, async () => {
       const people = changes ? await assemble() : cast
       const ask = async (who: Person | undefined, token = who?.token): Promise<string> => {
         const client = new Client(system.url, { token })
-        const answer = await client.request(method, path?.(people) ?? template, { body: body?.(who, people) })
+        const asking = { body: body?.(who, people) }
+        const to = path?.(people) ?? template
+        const answer = await (endless ? client.stream(to, { method, ...asking }) : client.request(method, to, asking))
+        if (answer instanceof EventStream) answer.close()
         if (answer.status >= 400) assert.match(answer.headers['content-type']!, /^application\/problem\+json/)
         return String(answer.status)
       }

@@ -7,7 +7,7 @@ import { logIn, person, sagaEnded, viewsOf } from '../support/people.ts'
 import { startSystem } from '../support/system.ts'
 import { until } from '../support/until.ts'
 
-const system = await startSystem({ after }, { services: ['user', 'customer'] })
+const system = await startSystem({ after }, { services: ['user', 'customer', 'market'] })
 const { databases, hub } = system
 let chat = await system.join(['chat'])
 const anybody = new Client(system.url)
@@ -19,10 +19,10 @@ async function leaver() {
   const secondToken = await logIn(system.url, who)
   await chat.stop()
   const { body, headers } = await who.client.delete<SagaView>('/api/me', { password: who.password })
-  await until(
-    'the wallet',
-    async () => (await who.client.get<SagaView>(headers.location!)).body.steps.customer?.status === 'done',
-  )
+  await until('the others', async () => {
+    const { steps } = (await who.client.get<SagaView>(headers.location!)).body
+    return [steps.customer, steps.market].every((step) => step?.status === 'done')
+  })
   return { ...who, secondToken, saga: headers.location!, deletionId: body.id }
 }
 async function comeBack() {
@@ -75,6 +75,7 @@ test('its deadline ends it, and everything is as before', async () => {
     user: { status: 'undone' },
     chat: { status: 'failed', reason: 'deadline' },
     customer: { status: 'undone' },
+    market: { status: 'undone' },
   })
   assert.ok(await logIn(system.url, who))
   assert.deepEqual(await databases.customer.query('select held_by from customer.wallet where user_id = $1', [who.id]), [

@@ -49,7 +49,12 @@ test('an account goes completely, and nobody else is touched', async () => {
   const { id, type, version, steps } = body
   assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7/)
   assert.deepEqual([type, body.status, version, body.endedAt], ['account-deletion', 'running', 1, null])
-  assert.deepEqual(steps, { user: { status: 'done' }, chat: { status: 'pending' }, customer: { status: 'pending' } })
+  assert.deepEqual(steps, {
+    user: { status: 'done' },
+    chat: { status: 'pending' },
+    customer: { status: 'pending' },
+    market: { status: 'pending' },
+  })
 
   const views = viewsOf(await (await leaver.client.stream(`${headers.location}/events`)).ended())
   assert.deepEqual(
@@ -59,12 +64,17 @@ test('an account goes completely, and nobody else is touched', async () => {
   assert.equal(views.at(-1)?.status, 'completed')
   assert.deepEqual(
     Object.values(views.at(-1)!.steps).map((step) => step.status),
-    ['done', 'done', 'done'],
+    ['done', 'done', 'done', 'done'],
   )
 
   const traces = [leaver.id, leaver.username, leaver.email, leaver.displayName]
   for (const name of ['chat', 'customer'] as const)
     await until(`nothing of the user in ${name}`, async () => (await tablesWith(databases[name], traces)).length === 0)
+  // The market remembers for a day that tokens of this id are good no more.
+  await until(
+    'only that of the user in the market',
+    async () => (await tablesWith(databases.market, traces)).join() === 'market.departed',
+  )
   // What may stay: that this id was deleted, for whoever watches, and the events themselves, which the log drops after 7 days.
   await until('an empty outbox', async () => (await databases.user.query('select from saga.outbox')).length === 0)
   assert.deepEqual(await tablesWith(databases.user, traces), ['saga.saga', 'saga.saga_event'])

@@ -3,17 +3,16 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { HistoryEntry, SagaView } from '@pando/saga'
 import { assertProblem, Client } from '../support/client.ts'
+import { OPERATOR, operator } from '../support/operator.ts'
 import { logIn, newcomer, person, sagaEnded, type SignedUp } from '../support/people.ts'
 import { startSystem } from '../support/system.ts'
 import { until } from '../support/until.ts'
 
-const ADMIN = { ADMIN_USERNAME: 'root.admin', ADMIN_PASSWORD: 'the admin has a long password' }
-const boss = { username: ADMIN.ADMIN_USERNAME, password: ADMIN.ADMIN_PASSWORD }
-const system = await startSystem({ after }, { env: ADMIN })
+const system = await startSystem({ after }, { env: OPERATOR })
 const { user: db } = system.databases
 const anybody = new Client(system.url)
 // Who reads "ready" may log in: nothing is waited for.
-const admin = new Client(system.url, { token: await logIn(system.url, boss) })
+const admin = new Client(system.url, { token: await logIn(system.url, operator) })
 
 type Row = SagaView & { ownerId: string | null }
 interface Page {
@@ -34,12 +33,12 @@ async function allPages(limit: number, query = ''): Promise<Row[]> {
 
 test('the admin of the environment is made by a sign-up of its own, once, and keeps its password', async () => {
   const { body } = await admin.get('/api/me')
-  assert.deepEqual([body.username, body.role], [boss.username, 'admin'])
+  assert.deepEqual([body.username, body.role], [operator.username, 'admin'])
   assert.equal((await admin.get('/api/me/wallet')).body.balance, 0)
-  await system.join(['user'], { ...ADMIN, ADMIN_PASSWORD: 'another long password' })
+  await system.join(['user'], { ...OPERATOR, ADMIN_PASSWORD: 'another long password' })
   assert.equal((await db.query(`select from users.account where role = 'admin'`)).length, 1)
-  assert.ok(await logIn(system.url, boss))
-  assert.equal((await anybody.post('/api/sessions', { ...boss, password: 'another long password' })).status, 401)
+  assert.ok(await logIn(system.url, operator))
+  assert.equal((await anybody.post('/api/sessions', { ...operator, password: 'another long password' })).status, 401)
 })
 
 test('two processes that start at once make one admin', async () => {
@@ -96,12 +95,12 @@ test('sagas: failed and overdue first, each kind newest first, whatever the size
   // As if one had failed, and another one were past its deadline without anybody looking.
   const [, failed, , overdue] = ids
   await db.query(
-    `update saga.saga set status = 'failed', state = replace(state, '"status":"completed"', '"status":"failed"') where id = $1`,
+    `update saga.saga set status = 'failed', view = replace(view, '"status":"completed"', '"status":"failed"') where id = $1`,
     [failed],
   )
   await db.query(
     `update saga.saga set status = 'running', ended_at = null, deadline = '2020-01-01T00:00:00.000Z', due_at = null,
-       state = regexp_replace(regexp_replace(replace(state, '"status":"completed"', '"status":"running"'), '"deadline":"[^"]*"', '"deadline":"2020-01-01T00:00:00.000Z"'), '"endedAt":"[^"]*"', '"endedAt":null') where id = $1`,
+       view = regexp_replace(regexp_replace(replace(view, '"status":"completed"', '"status":"running"'), '"deadline":"[^"]*"', '"deadline":"2020-01-01T00:00:00.000Z"'), '"endedAt":"[^"]*"', '"endedAt":null') where id = $1`,
     [overdue],
   )
   const whole = await allPages(100)

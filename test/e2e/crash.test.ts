@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createRandom } from '@pando/saga/testing'
 import { Client } from '../support/client.ts'
 import { createLoad, type Guest } from '../support/load.ts'
+import { OPERATOR, redriveAt } from '../support/operator.ts'
 import { judge } from '../support/oracle.ts'
 import { type SagaView } from '@pando/saga'
 import { viewsOf } from '../support/people.ts'
@@ -46,8 +47,8 @@ test(`${kills} times SIGKILL under load, SEED=${seed}`, { timeout: 60_000 + kill
     )
   }
 
-  const url = await launch(t, { dataDir, env: CHEAP }).ready()
-  const verdict = await judge(dataDir, load.guests)
+  const url = await launch(t, { dataDir, env: { ...CHEAP, ...OPERATOR } }).ready()
+  const verdict = await judge(dataDir, load.guests, { redrive: redriveAt(() => url) })
   console.log(JSON.stringify({ ...load.counts, ...verdict.counts }))
   assert.deepEqual(verdict.faults, [])
   assert.deepEqual(load.faults, [])

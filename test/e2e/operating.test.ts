@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, test } from 'node:test'
+import type { SagaView } from '@pando/saga'
 import { assertProblem, Client } from '../support/client.ts'
 import { newcomer, person } from '../support/people.ts'
 import { startSystem } from '../support/system.ts'
@@ -69,25 +70,74 @@ test('metrics are text for Prometheus, on their own port and not through the gat
   const { status, headers, text } = await metrics.get('/metrics')
   assert.equal(status, 200)
   assert.match(headers['content-type']!, /^text\/plain; version=0\.0\.4/)
-  for (const service of ['user', 'customer', 'chat'])
+  for (const service of ['user', 'customer', 'chat', 'notification'])
     for (const name of [
+      'database_up',
+      'log_up',
       'outbox_rows',
       'outbox_oldest_seconds',
-      'consumer_lag',
       'parked_keys',
+      'parked_events',
       'lanes_owned',
+      'relay_leading',
+      'database_connections',
+      'database_leases_total',
+      'database_lease_wait_seconds_total',
       'events_published_total',
       'events_consumed_total',
+      'batches_failed_total',
     ])
       assert.match(text, new RegExp(`^pando_${name}\\{service="${service}"\\} \\d`, 'm'))
   assert.match(text, /^pando_lanes_owned\{service="user"\} [1-9]\d*$/m)
   assert.match(text, /^pando_events_published_total\{service="user"\} [1-9]/m)
+  assert.match(text, /^pando_consumer_lag\{service="chat",topic="user"\} \d+$/m)
+  assert.match(text, /^pando_consumer_lag\{service="user",topic="customer"\} \d+$/m)
+  assert.match(text, /^pando_hashing_waiting\{service="user"\} 0$/m)
   assert.match(text, /^pando_streams_open \d+$/m)
+  assert.match(text, /^pando_streams_buffered_bytes \d+$/m)
+  assert.match(
+    text,
+    /^pando_http_request_duration_seconds_count\{method="POST",route="\/api\/users",status="202"\} [1-9]/m,
+  )
+  assert.match(text, /^nodejs_eventloop_lag_p99_seconds \d/m)
   assert.match(text, /^process_cpu_seconds_total /m)
   for (const line of text.split('\n').filter(Boolean))
     assert.match(line, /^(# (HELP|TYPE) [a-zA-Z_:]\w* .+|[a-zA-Z_:][\w:]*(\{.*\})? (NaN|[+-]?Inf|[\d.e+-]+)( \d+)?)$/)
   assertProblem(await anybody.get('/metrics'), 404, 'not_found')
   assert.equal(new URL(system.metricsUrl!).hostname, '127.0.0.1')
+})
+
+test('metrics count the sagas that start and end, and how long they take', async () => {
+  const metrics = new Client(system.metricsUrl!)
+  const read = async (pattern: RegExp) => Number(pattern.exec((await metrics.get('/metrics')).text)?.[1] ?? 0)
+  const started = /^pando_sagas_started_total\{service="user",type="sign-up"\} (\d+)$/m
+  const ended = /^pando_saga_duration_seconds_count\{service="user",type="sign-up",status="completed"\} (\d+)$/m
+  const took = /^pando_saga_duration_seconds_sum\{service="user",type="sign-up",status="completed"\} ([\d.]+)$/m
+  const before = await Promise.all([started, ended, took].map(read))
+  const { sagaId } = await person(system.url)
+  const { body } = await anybody.get<SagaView>(`/api/sagas/sign-up/${sagaId}`)
+  const after = await Promise.all([started, ended, took].map(read))
+  assert.deepEqual([after[0]! - before[0]!, after[1]! - before[1]!], [1, 1])
+  const seconds = (Date.parse(body.endedAt!) - Date.parse(body.startedAt)) / 1000
+  assert.ok(Math.abs(after[2]! - before[2]! - seconds) < 0.001, `${after[2]! - before[2]!} for ${seconds} s`)
+})
+
+test('metrics come without the figures of a database that does not answer', async () => {
+  const metrics = new Client(system.metricsUrl!)
+  const connection = await system.databases.chat.connect()
+  await connection.query('begin; lock table saga.outbox in access exclusive mode')
+  const { status, text } = await metrics.get('/metrics')
+  await connection.close()
+  assert.equal(status, 200)
+  assert.match(text, /^pando_database_up\{service="chat"\} 0$/m)
+  assert.match(text, /^pando_database_up\{service="user"\} 1$/m)
+  assert.match(text, /^pando_log_up\{service="chat"\} 1$/m)
+  assert.doesNotMatch(text, /^pando_outbox_rows\{service="chat"\}/m)
+  assert.match(text, /^pando_outbox_rows\{service="user"\} \d+$/m)
+  assert.match(text, /^pando_events_consumed_total\{service="chat"\} \d+$/m)
+  await until('it is back', async () =>
+    /^pando_database_up\{service="chat"\} 1$/m.test((await metrics.get('/metrics')).text),
+  )
 })
 
 interface OpenApi {
@@ -115,6 +165,15 @@ const PROMISED = `
   POST /api/sessions · POST /api/sessions/refresh · GET /api/sessions · DELETE /api/sessions · DELETE /api/sessions/all · DELETE /api/sessions/{}
   GET /api/me · PATCH /api/me · DELETE /api/me · PUT /api/me/password · GET /api/me/wallet · GET /api/.well-known/jwks.json
   GET /api/health/live · GET /api/health/ready · GET /api/openapi.json · GET /api/docs
+  GET /api/notifications · GET /api/notifications/summary · PUT /api/notifications/{}/read · PUT /api/notifications/read
+  DELETE /api/notifications/{} · GET /api/presence · GET /api/stream
+  GET /api/friends · PUT /api/friends/{} · DELETE /api/friends/{} · GET /api/blocks · PUT /api/blocks/{} · DELETE /api/blocks/{}
+  POST /api/rooms · GET /api/rooms · GET /api/rooms/{} · PATCH /api/rooms/{}/me · POST /api/rooms/{}/members · DELETE /api/rooms/{}/members/me
+  GET /api/rooms/{}/messages · POST /api/rooms/{}/messages · DELETE /api/rooms/{}/messages/{} · PUT /api/rooms/{}/read · POST /api/rooms/{}/typing
+  POST /api/images · GET /api/images/{}
+  POST /api/posts · GET /api/posts · GET /api/posts/{} · PATCH /api/posts/{} · DELETE /api/posts/{} · PUT /api/posts/{}/status
+  PUT /api/posts/{}/wish · DELETE /api/posts/{}/wish · GET /api/me/wishes
+  GET /api/me/keywords · PUT /api/me/keywords/{} · DELETE /api/me/keywords/{}
   GET /api/admin/sagas · GET /api/admin/sagas/{}/{} · GET /api/admin/parked · GET /api/admin/lag
   POST /api/admin/parked/{}/{}/redrive · POST /api/admin/parked/{}/{}/discard`
 

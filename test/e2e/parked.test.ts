@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import { assertProblem, Client } from '../support/client.ts'
+import { OPERATOR, operator } from '../support/operator.ts'
 import { logIn, newcomer, person, sagaEnded, type SignedUp } from '../support/people.ts'
 import { startSystem } from '../support/system.ts'
 import { until } from '../support/until.ts'
 
-const ADMIN = { ADMIN_USERNAME: 'root.admin', ADMIN_PASSWORD: 'the admin has a long password' }
-const system = await startSystem({ after }, { env: ADMIN })
+const system = await startSystem({ after }, { env: OPERATOR })
 const admin = new Client(system.url, {
-  token: await logIn(system.url, { username: ADMIN.ADMIN_USERNAME, password: ADMIN.ADMIN_PASSWORD }),
+  token: await logIn(system.url, operator),
 })
 const { databases, transport } = system
 
@@ -57,7 +57,7 @@ test('a record that is no event parks its key in every service that reads it; di
   assertProblem(await admin.post(at('chat', key, 'discard'), {}), 400, 'validation_failed')
   assertProblem(await admin.post(at('chat', key, 'discard'), { reason: '' }), 400, 'validation_failed')
   assertProblem(await admin.post(at('chat', 'another', 'discard'), { reason: 'x' }), 404, 'not_found')
-  assertProblem(await admin.post(at('market', key, 'discard'), { reason: 'x' }), 404, 'not_found')
+  assertProblem(await admin.post(at('nobody', key, 'discard'), { reason: 'x' }), 404, 'not_found')
   const { status, text } = await admin.post(at('chat', key, 'discard'), { reason: 'made by a test' })
   assert.deepEqual([status, text], [204, ''])
   assert.equal(await parkedOf('chat', key), undefined)
@@ -109,17 +109,81 @@ test('redrive after the cause is gone: the events take effect in order, and the 
   assert.deepEqual(member, [{ display_name: 'Trap' }])
 })
 
+test('what a service does not know: a newer version is seen and waits; another type, or a record without a key, is passed', async () => {
+  const key: string = randomUUID()
+  const envelope = (type: string, version: number) =>
+    JSON.stringify({ id: randomUUID(), type, version, key, time: '2026-01-01T00:00:00.000Z', data: { userId: key } })
+  const put = (type: string, body: string, under = key) =>
+    transport.publish([{ id: randomUUID(), topic: 'user', key: under, type, body }])
+  const { consumer } = system.services.find(({ name }) => name === 'chat')!.worker
+  const { skipped } = consumer.stats()
+  await put('user.unheard-of', envelope('user.unheard-of', 1))
+  await put('user.deleted', 'no envelope', '')
+  await put('user.deleted', envelope('user.deleted', 2))
+  const found = await until('the key', () => parkedOf('chat', key))
+  assert.match(found.error, /version 2 is not known here; upgrade this service/)
+  assert.deepEqual(
+    found.events.map(({ type, time, data }) => [type, time, data]),
+    [['user.deleted', '2026-01-01T00:00:00.000Z', { userId: key }]],
+  )
+  await until('the two others are passed', () => consumer.stats().skipped >= skipped + 2)
+  assert.equal(await parkedOf('chat', ''), undefined)
+  // The partition goes on.
+  await person(system.url)
+})
+
+test('parked keys of all services are one list, without a gap or a repeat, whatever the size of the pages', async () => {
+  const odd = ['a', '', '\ufffd', '몬', '😀', 'Z'].map((key, i) => `p${key}${i}`)
+  // Many in the very same millisecond, as one batch parks them.
+  for (const service of ['chat', 'customer'] as const)
+    await databases[service].query(
+      `insert into saga.parked_key (key, since, error, attempts)
+       select key, '2020-01-01T00:00:00.0001Z'::timestamptz + n / 3 * interval '0.7 ms', 'made by a test', 1
+       from unnest($1::text[]) with ordinality k(key, n)`,
+      [odd],
+    )
+  const nameOf = ({ service, key }: Parked): string => `${service} ${key}`
+  const whole = (await admin.get<{ items: Parked[] }>('/api/admin/parked?limit=100')).body.items
+  const made = whole.filter(({ key }) => odd.includes(key)).map(nameOf)
+  assert.deepEqual(new Set(made), new Set(odd.flatMap((key) => [`chat ${key}`, `customer ${key}`])))
+  assert.deepEqual(
+    whole.map(({ since }) => since),
+    whole.map(({ since }) => since).toSorted(),
+  )
+  for (const limit of [1, 2, 3, 5]) {
+    const names: string[] = []
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const path: string = `/api/admin/parked?limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
+      const { body } = await admin.get<{ items: Parked[]; next: string | null }>(path)
+      names.push(...body.items.map(nameOf))
+      assert.ok(names.length <= whole.length, 'it comes to an end')
+      cursor = body.next
+    }
+    assert.deepEqual(names, whole.map(nameOf))
+  }
+  for (const cursor of ['x', 'e30', Buffer.from('{"since":"then","service":"a","key":"b"}').toString('base64url')])
+    assertProblem(await admin.get(`/api/admin/parked?cursor=${cursor}`), 400, 'validation_failed')
+  for (const service of ['chat', 'customer'] as const)
+    await databases[service].query(`delete from saga.parked_key where error = 'made by a test'`)
+})
+
 interface Lag {
   service: string
   outbox: { rows: number; oldestMs: number }
-  partitions: { topic: string; partition: number; next: number; behind: number }[]
+  partitions: { group: string; topic: string; partition: number; next: number; behind: number }[]
 }
 const lagOf = async (client: Client, service: string): Promise<Lag | undefined> =>
   (await client.get<{ items: Lag[] }>('/api/admin/lag')).body.items.find((item) => item.service === service)
 
 test('lag: what waits in the outbox, and how old it is', async () => {
   const { body } = await admin.get<{ items: Lag[] }>('/api/admin/lag')
-  assert.deepEqual(body.items.map(({ service }) => service).toSorted(), ['chat', 'customer', 'user'])
+  assert.deepEqual(body.items.map(({ service }) => service).toSorted(), [
+    'chat',
+    'customer',
+    'market',
+    'notification',
+    'user',
+  ])
   await until('an empty outbox', async () => (await lagOf(admin, 'user'))!.outbox.rows === 0)
   const { user: db } = databases
   // A topic that does not exist: the relay keeps it.
@@ -140,8 +204,8 @@ test('lag: how far a consumer is behind, by partition', async () => {
     return chat?.partitions.every(({ behind }) => behind === 0) && chat
   })
   assert.deepEqual(
-    quiet.partitions.map(({ topic, partition }) => `${topic}/${partition}`).toSorted(),
-    Array.from({ length: 16 }, (_, i) => `user/${i}`).toSorted(),
+    quiet.partitions.map(({ group, topic, partition }) => `${group} ${topic}/${partition}`).toSorted(),
+    ['market', 'user'].flatMap((topic) => Array.from({ length: 16 }, (_, i) => `chat ${topic}/${i}`)).toSorted(),
   )
   await system.services.find(({ name }) => name === 'chat')!.worker.consumer.stop()
   for (let i = 0; i < 3; i++)

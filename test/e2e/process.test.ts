@@ -40,6 +40,7 @@ test('npm start says where it is ready, and nothing else', { timeout }, async (t
   pando.signal('SIGTERM')
   await exitsCleanly(pando)
   assert.equal(pando.stdout, `Pando is ready at ${url}\n`)
+  assert.doesNotMatch(pando.stderr, /"level":[456]0/, 'and warns of nothing')
 })
 
 for (const [signal, to] of [

@@ -70,7 +70,7 @@ test('of everything that can happen to an account, no secret is in the log of ev
     [],
     'in the log',
   )
-  for (const name of ['log', 'chat', 'customer'] as const)
+  for (const name of ['log', 'chat', 'customer', 'market'] as const)
     assert.deepEqual(await tablesWith(system.databases[name], secrets), [], name)
   assert.deepEqual(await tablesWith(system.databases.user, secrets), ['users.account'])
   const bodies = await system.databases.log.query<{ body: string }>('select body from log.record')

@@ -74,8 +74,19 @@ async function start(name: string, env: Record<string, string> = {}): Promise<In
 const users = await Promise.all([start('user', ADMIN), start('user')])
 const [user, second] = users
 const USER_URL = user.url
-let [customer, chat] = await Promise.all([start('customer', { USER_URL }), start('chat', { USER_URL })])
-const gateway = await start('gateway', { USER_URL, CUSTOMER_URL: customer.url, CHAT_URL: chat.url })
+let [customer, chat, market, notification] = await Promise.all([
+  start('customer', { USER_URL }),
+  start('chat', { USER_URL }),
+  start('market', { USER_URL }),
+  start('notification', { USER_URL }),
+])
+const gateway = await start('gateway', {
+  USER_URL,
+  CUSTOMER_URL: customer.url,
+  CHAT_URL: chat.url,
+  MARKET_URL: market.url,
+  NOTIFICATION_URL: notification.url,
+})
 const anybody = new Client(gateway.url)
 
 const adminToken = await until('the admin', async () => {
@@ -270,6 +281,30 @@ test('a log-out on one instance ends the streams on the other', async () => {
   assertProblem(await who.client.get('/api/me'), 401, 'unauthenticated')
 })
 
+test("a user's stream passes through the gateway as it comes, up to the end of the account", async () => {
+  const who = await person(gateway.url)
+  const stream = await who.client.stream('/api/stream')
+  await stream.until('the first bytes', ({ retry }) => retry !== undefined)
+  assert.equal(stream.headers['content-type'], 'text/event-stream; charset=utf-8')
+  assert.equal(stream.headers['x-accel-buffering'], 'no')
+  assert.deepEqual((await who.client.get<{ unread: number }>('/api/notifications/summary')).body.unread, 0)
+  await until('presence', async () => {
+    const { body } = await who.client.get<{ items: { online: boolean }[] }>(`/api/presence?userIds=${who.id}`)
+    return body.items[0]!.online
+  })
+  assert.equal((await who.client.delete('/api/me', { password: who.password })).status, 202)
+  const events = (await stream.ended()).filter(({ event }) => event !== 'hb')
+  assert.deepEqual(
+    events.map(({ event, data }) => [event, (JSON.parse(data) as SagaView).version]),
+    [1, 2, 3, 4].map((version) => ['saga.changed', version]),
+  )
+  assertProblem(
+    await who.client.stream('/api/stream').then((again) => again.ended().then(() => again)),
+    401,
+    'unauthenticated',
+  )
+})
+
 interface Parked {
   service: string
   key: string
@@ -289,7 +324,13 @@ test('the operator sees all services as one, and acts on each', async () => {
   assert.deepEqual([saga.status, saga.body.history.length], [200, 4])
   assertProblem(await admin.get('/api/admin/sagas/sign-up/x'), 404, 'not_found')
   const lag = await admin.get<{ items: { service: string }[] }>('/api/admin/lag')
-  assert.deepEqual(lag.body.items.map(({ service }) => service).toSorted(), ['chat', 'customer', 'user'])
+  assert.deepEqual(lag.body.items.map(({ service }) => service).toSorted(), [
+    'chat',
+    'customer',
+    'market',
+    'notification',
+    'user',
+  ])
 
   const log = createDatabase({ connectionString: urlOf(`${prefix}_log`), max: 1 })
   const key = 'odd/key %41?'
@@ -301,24 +342,36 @@ test('the operator sees all services as one, and acts on each', async () => {
     [moved[0]!.id, moved[0]!.offset, key],
   )
   await log.close()
-  const parked = await until('two parked keys', async () => {
+  const parked = await until('four parked keys', async () => {
     const { items } = (await admin.get<{ items: Parked[] }>('/api/admin/parked')).body
-    return items.length === 2 && items
+    return items.length === 4 && items
   })
-  assert.deepEqual(parked.map((one) => `${one.service} ${one.key}`).toSorted(), [`chat ${key}`, `customer ${key}`])
+  assert.deepEqual(
+    parked.map((one) => `${one.service} ${one.key}`).toSorted(),
+    ['chat', 'customer', 'market', 'notification'].map((service) => `${service} ${key}`),
+  )
+  const first = await admin.get<{ items: Parked[]; next: string }>('/api/admin/parked?limit=2')
+  const rest = await admin.get<{ items: Parked[]; next: null }>(
+    `/api/admin/parked?limit=2&cursor=${encodeURIComponent(first.body.next)}`,
+  )
+  assert.deepEqual([[...first.body.items, ...rest.body.items], rest.body.next], [parked, null])
   const path = `/api/admin/parked/customer/${encodeURIComponent(key)}`
   assert.deepEqual((await admin.post(`${path}/redrive`)).status, 202)
   assertProblem(await admin.post(`${path}/discard`, {}), 400, 'validation_failed')
   assert.equal((await admin.post(`${path}/discard`, { reason: 'made by a test' })).status, 204)
   assertProblem(await admin.post(`${path}/discard`, { reason: 'made by a test' }), 404, 'not_found')
   assert.deepEqual(
-    (await admin.get<{ items: Parked[] }>('/api/admin/parked')).body.items.map(({ service }) => service),
-    ['chat'],
+    (await admin.get<{ items: Parked[] }>('/api/admin/parked')).body.items.map(({ service }) => service).toSorted(),
+    ['chat', 'market', 'notification'],
   )
   for (const operation of ['sagas', 'parked', 'lag']) {
     assertProblem(await who.client.get(`/api/admin/${operation}`), 403, 'forbidden')
     assertProblem(await anybody.get(`/api/admin/${operation}`), 401, 'unauthenticated')
     assertProblem(await new Client(chat.url, { token: who.token }).get(`/api/admin/${operation}`), 403, 'forbidden')
+  }
+  for (const operation of ['redrive', 'discard']) {
+    assertProblem(await who.client.post(`${path}/${operation}`, { reason: 'mine' }), 403, 'forbidden')
+    assertProblem(await anybody.post(`${path}/${operation}`, { reason: 'mine' }), 401, 'unauthenticated')
   }
 })
 
@@ -330,6 +383,7 @@ test('the contract, the page and health of the gateway are those of the whole', 
     '/api/users',
     '/api/me',
     '/api/me/wallet',
+    '/api/posts',
     '/api/sagas/{type}/{id}/events',
     '/api/admin/sagas',
     '/api/docs',
@@ -345,7 +399,7 @@ test('the contract, the page and health of the gateway are those of the whole', 
   const ready = await anybody.get('/api/health/ready')
   assert.deepEqual(
     [ready.status, ready.body],
-    [200, { status: 'ok', checks: { user: 'ok', customer: 'ok', chat: 'ok' } }],
+    [200, { status: 'ok', checks: { user: 'ok', customer: 'ok', chat: 'ok', market: 'ok', notification: 'ok' } }],
   )
 })
 
@@ -357,7 +411,10 @@ test('without a service, what needs it is unavailable, and the gateway says whom
   assert.match(answer.headers['retry-after']!, /^\d+$/)
   assert.equal((await who.client.get('/api/me')).status, 200)
   const ready = await anybody.get('/api/health/ready')
-  assert.deepEqual([ready.status, ready.body.checks], [503, { user: 'ok', customer: 'failed', chat: 'ok' }])
+  assert.deepEqual(
+    [ready.status, ready.body.checks],
+    [503, { user: 'ok', customer: 'failed', chat: 'ok', market: 'ok', notification: 'ok' }],
+  )
   assertProblem(await admin.get('/api/admin/lag'), 503, 'unavailable')
   assertProblem(await anybody.get('/api/openapi.json'), 503, 'unavailable')
 })

@@ -1,10 +1,13 @@
 // Clients of Pando that sign up, look on, log in and leave, all at once, and remember what they were told.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '@pando/saga/testing'
 import { type Answer, Client, type EventStream } from './client.ts'
-import { type Newcomer, newcomer, type SignedUp, viewsOf } from './people.ts'
+import { type Newcomer, newcomer, type Person, type SignedUp, viewsOf } from './people.ts'
 import type { Scope } from './postgres.ts'
 
 const NO_ANSWER = 'no answer'
+// Longer than any saga may take, so that one that hangs shows.
+const FOLLOW_MS = 60_000
 
 /** Somebody who asked for an account, and what the answers said. */
 export interface Guest {
@@ -13,11 +16,21 @@ export interface Guest {
   sagaId?: string
   userId?: string
   /** What a stream of the sign-up has shown so far. */
-  versions: number[]
+  versions: readonly number[]
   lastEventId?: string
+  /** Its stream was read to its end, over so many breaks. */
+  followed?: { breaks: number }
   /** The account's deletion was asked for. */
   leaving?: { token: string; sagaId?: string }
 }
+
+/** Somebody who has come already, as the oracle knows guests. */
+export const guestOf = ({ id, sagaId, username, password, displayName, email }: Person): Guest => ({
+  who: { username, password, displayName, email },
+  sagaId,
+  userId: id,
+  versions: [],
+})
 
 export interface Load {
   readonly guests: readonly Guest[]
@@ -26,8 +39,11 @@ export interface Load {
   readonly counts: Readonly<Record<string, number>>
   /** How many requests were answered, in whatever way. */
   answers(): number
-  /** Goes on at this address until stopped: nothing new is asked from that very moment on; resolves when all have had their answers. */
-  at(url: string): { stop(): Promise<void> }
+  /**
+   * Goes on at this address, or at whichever of several, asked for each time, until stopped: nothing new is asked from that very moment
+   * on; resolves when all have had their answers, and the streams that are followed have ended.
+   */
+  at(url: string | (() => readonly string[])): { stop(): Promise<void> }
 }
 
 /** `clients` at once, each with one request after the other, chosen by `random`; at the latest the end of the test stops them. */
@@ -97,22 +113,63 @@ export function createLoad(scope: Scope, { random, clients }: { random: Random; 
   async function resume(client: Client): Promise<void> {
     const guest = some(({ lastEventId }) => lastEventId !== undefined)
     if (!guest) return
+    // Others may resume from there at the same time; each gets exactly the rest.
+    const seen = guest.versions
     const stream = await client.stream(`/api/sagas/sign-up/${guest.sagaId}/events`, {
       headers: { 'last-event-id': guest.lastEventId! },
     })
-    await watch(guest, stream, 'resume')
+    await watch(guest, stream, 'resume', seen)
   }
 
-  async function watch(guest: Guest, stream: EventStream, what: string): Promise<void> {
-    // Longer than any saga may take, so that one that hangs shows.
-    const events = await stream.ended(60_000)
-    const views = viewsOf(events)
-    guest.versions.push(...views.map(({ version }) => version))
-    if (views.length > 0) guest.lastEventId = events.at(-1)!.id!
-    if (guest.versions.some((version, i) => version !== i + 1))
-      faults.push(`${what}: versions ${guest.versions.join()} of ${guest.sagaId}`)
+  /** Reads a stream that goes on after the versions that were `seen`. */
+  async function watch(guest: Guest, stream: EventStream, what: string, seen: readonly number[] = []): Promise<void> {
+    const events = await stream.ended(FOLLOW_MS)
+    const versions = [...seen, ...viewsOf(events).map(({ version }) => version)]
+    if (versions.some((version, i) => version !== i + 1))
+      faults.push(`${what}: versions ${versions.join()} of ${guest.sagaId}`)
+    if (versions.length > guest.versions.length) {
+      guest.versions = versions
+      guest.lastEventId = events.at(-1)!.id!
+    }
     // Seen to its end already, or gone with the account.
     is(200, what, stream, what === 'resume' ? [204, ...(guest.leaving ? [404] : [])] : [])
+  }
+
+  /**
+   * Signs up here and reads the stream there, and after each break elsewhere, from where it broke. It has to end once nothing dies any
+   * more, which is when the load is stopped.
+   */
+  async function signUpAndFollow(client: Client, elsewhere: () => Client, stoppedAt: () => number): Promise<void> {
+    const guest = newGuest()
+    const answer = await client.post<SignedUp>('/api/users', guest.who, keyOf(guest))
+    if (!is(202, 'sign-up', answer)) return
+    accept(guest, answer.body)
+    const path = `/api/sagas/sign-up/${guest.sagaId}/events`
+    const versions: number[] = []
+    let lastId: string | undefined
+    for (let breaks = 0; ; breaks++) {
+      const headers: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId }
+      const stream = await elsewhere()
+        .stream(path, { headers })
+        .catch(() => undefined)
+      const events = (await stream?.ended(FOLLOW_MS)) ?? []
+      const views = viewsOf(events)
+      versions.push(...views.map(({ version }) => version))
+      lastId = events.findLast(({ id }) => id !== undefined)?.id ?? lastId
+      if (stream) is(200, 'follow', stream, [204, ...(guest.leaving ? [404] : [])])
+      else count(NO_ANSWER)
+      if (versions.some((version, i) => version !== i + 1))
+        faults.push(`follow: versions ${versions.join()} of ${guest.sagaId}`)
+      if (stream?.status === 404) return
+      if (stream?.status === 204 || views.at(-1)?.endedAt) {
+        guest.versions = versions
+        guest.followed = { breaks }
+        return
+      }
+      if (Date.now() > stoppedAt() + FOLLOW_MS)
+        return void faults.push(`follow: ${guest.sagaId} did not end, versions ${versions.join()}`)
+      await delay(100)
+    }
   }
 
   async function logIn(client: Client, guest: Guest): Promise<string | undefined> {
@@ -143,7 +200,7 @@ export function createLoad(scope: Scope, { random, clients }: { random: Random; 
     if (is(202, 'deletion', answer)) guest!.leaving.sagaId = answer.body.id
   }
 
-  const actions = [
+  const actions: readonly ((client: Client, elsewhere: () => Client, stoppedAt: () => number) => Promise<void>)[] = [
     signUp,
     signUp,
     signUp,
@@ -156,6 +213,8 @@ export function createLoad(scope: Scope, { random, clients }: { random: Random; 
     leave,
     resume,
   ]
+  /** Where there is somewhere else to go on when one address is dead. */
+  const amongSeveral = [...actions, signUpAndFollow, signUpAndFollow]
 
   return {
     guests,
@@ -163,19 +222,36 @@ export function createLoad(scope: Scope, { random, clients }: { random: Random; 
     counts,
     answers: () => Object.entries(counts).reduce((sum, [what, times]) => sum + (what === NO_ANSWER ? 0 : times), 0),
     at(url) {
-      let stopped = false
-      scope.after(async () => void (stopped = true))
-      const client = new Client(url)
+      let stoppedAt = Infinity
+      scope.after(async () => void (stoppedAt = Math.min(stoppedAt, Date.now())))
+      let turn = 0
+      // All of them at the moment, one after the other; when there is none, the last one that there was.
+      let urls = typeof url === 'string' ? [url] : url()
+      const next = (): Client => {
+        const now = typeof url === 'string' ? urls : url()
+        if (now.length > 0) urls = now
+        return new Client(urls[turn++ % urls.length]!)
+      }
       const goOn = async (): Promise<void> => {
-        while (!stopped)
+        while (stoppedAt === Infinity) {
+          const client = next()
+          const elsewhere = (): Client => {
+            const other = next()
+            return other.url === client.url ? next() : other
+          }
           await random
-            .pick(actions)(client)
-            .catch(() => count(NO_ANSWER))
+            .pick(typeof url === 'string' ? actions : amongSeveral)(client, elsewhere, () => stoppedAt)
+            .catch(() => {
+              count(NO_ANSWER)
+              // Nobody there, perhaps: no reason to ask a thousand times a second.
+              return delay(20)
+            })
+        }
       }
       const done = Promise.all(Array.from({ length: clients }, goOn))
       return {
         async stop() {
-          stopped = true
+          stoppedAt = Date.now()
           await done
         },
       }

@@ -11,14 +11,14 @@ import { childrenOf, isAlive, isInGroup, readIfThere } from './process-table.ts'
 import { until } from './until.ts'
 
 const TAIL = 200_000
-const READY = /^Pando is ready at (http:\/\/\S+)$/m
+const READY = /^Pando is ready at (http:\/\/\S+)/m
 
 export interface PandoOptions {
   dataDir: string
   /** Beside a free PORT, no metrics and no rate limit. */
   env?: Readonly<Record<string, string>>
-  /** `npm start`, as the contract says it; or the program itself, which is there sooner. Default: the program. */
-  as?: 'npm' | 'node'
+  /** `npm start`, as the contract says it; or a program itself, which is there sooner. Default: that of `npm start`. */
+  as?: 'npm' | readonly [program: string, ...args: string[]]
 }
 
 export interface Pando {
@@ -59,9 +59,16 @@ export function scratch(): string {
   return folder
 }
 
+/** When this process ends before its hooks could run, the PostgreSQL that it started there ends with it. */
+export function killPostgresAtExit(dataDir: string): void {
+  launched.add(() => {
+    for (const pid of serversOf(dataDir)) send(pid, 'SIGKILL')
+  })
+}
+
 /** Starts a Pando in a process group of its own. What is left of it and of its PostgreSQL is killed after the test. */
-export function launch(scope: Scope, { dataDir, env = {}, as = 'node' }: PandoOptions): Pando {
-  const [command, arguments_] = as === 'npm' ? ['npm', ['--silent', 'start']] : [process.execPath, ['start.ts']]
+export function launch(scope: Scope, { dataDir, env = {}, as = ['start.ts'] }: PandoOptions): Pando {
+  const [command, arguments_] = as === 'npm' ? ['npm', ['--silent', 'start']] : [process.execPath, as]
   const child = spawn(command, arguments_, {
     cwd: root,
     detached: true,
@@ -94,8 +101,7 @@ export function launch(scope: Scope, { dataDir, env = {}, as = 'node' }: PandoOp
   /** Signals what there is and returns the numbers. */
   function killNow(what: 'group' | 'all' = 'all'): number[] {
     const running = programPid() ?? []
-    const server = what === 'all' ? postmasterOf(dataDir) : undefined
-    const servers = server === undefined ? [] : [server, ...childrenOf(server)]
+    const servers = what === 'all' ? serversOf(dataDir) : []
     signal('SIGKILL', 'group')
     for (const one of servers) send(one, 'SIGKILL')
     return servers.concat(running)
@@ -140,6 +146,11 @@ export function launch(scope: Scope, { dataDir, env = {}, as = 'node' }: PandoOp
     signal,
     kill,
   }
+}
+
+function serversOf(dataDir: string): number[] {
+  const server = postmasterOf(dataDir)
+  return server === undefined ? [] : [server, ...childrenOf(server)]
 }
 
 const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null

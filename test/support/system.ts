@@ -13,6 +13,8 @@ export interface System extends Process {
   readonly databases: Readonly<Record<ServiceName | typeof LOG_DATABASE, Database>>
   /** What all processes of this installation logged, from `debug` on, as it was written. */
   readonly logged: readonly string[]
+  /** The environment of a process of this installation, for one that a test starts, and kills, by itself. */
+  readonly env: Readonly<Record<string, string>>
   /** Starts these services as another process of the same installation; it is stopped with the system, if not before. */
   join(services: readonly ServiceName[], env?: Record<string, string>): Promise<Process>
 }
@@ -47,20 +49,20 @@ export async function startSystem(
     await rm(dataDir, { recursive: true, force: true })
   })
 
+  const common = {
+    PORT: '0',
+    METRICS_PORT: '0',
+    DATA_DIR: dataDir,
+    DATABASE_URL: clusterUrl(),
+    DATABASE_PREFIX: prefix,
+    PASSWORD_HASH_MEMORY_KIB: '8',
+    PASSWORD_HASH_PASSES: '1',
+    RATE_LIMIT: 'off',
+    LOG_LEVEL: 'debug',
+    ...env,
+  }
   async function start(which: readonly ServiceName[], more: Record<string, string> = {}): Promise<Process> {
-    const config = loadConfig({
-      PORT: '0',
-      METRICS_PORT: '0',
-      DATA_DIR: dataDir,
-      DATABASE_URL: clusterUrl(),
-      DATABASE_PREFIX: prefix,
-      PASSWORD_HASH_MEMORY_KIB: '8',
-      PASSWORD_HASH_PASSES: '1',
-      RATE_LIMIT: 'off',
-      LOG_LEVEL: 'debug',
-      ...env,
-      ...more,
-    })
+    const config = loadConfig({ ...common, ...more })
     const log = createLog({ level: config.logLevel, name: 'pando' }, { write: (line) => void logged.push(line) })
     const process = await startServices(which, { config, log })
     processes.push(process)
@@ -68,5 +70,11 @@ export async function startSystem(
   }
 
   const first = await start(services)
-  return { ...first, databases, logged, join: (which, more) => start(which, { USER_URL: first.url, ...more }) }
+  return {
+    ...first,
+    databases,
+    logged,
+    env: { ...common, USER_URL: first.url },
+    join: (which, more) => start(which, { USER_URL: first.url, ...more }),
+  }
 }

@@ -4,13 +4,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
-  ms = 20_000,
+  ms = 60_000,
 ): Promise<Exclude<T, undefined | false>> {
-  const deadline = Date.now() + ms
+  const deadline = performance.now() + ms
   for (;;) {
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>
-    if (Date.now() > deadline) throw new Error(`${ms} ms went by without: ${what}`)
+    if (performance.now() > deadline) throw new Error(`${ms} ms went by without: ${what}`)
     await pause(5)
   }
 }
