@@ -19,11 +19,13 @@ export interface Keyed {
   fingerprint: Buffer
 }
 
-/** The right to be the attempt that counts. `settled` once an answer is stored or the right was given back. */
+/** The right to be the attempt that counts. `settled` once an answer is stored, the right was given back, or it is left to end by itself. */
 export interface Claim extends Keyed {
   readonly id: string
   settled: boolean
 }
+
+type Held = Pick<Claim, 'owner' | 'key' | 'id'>
 
 export interface Settlement {
   claim: Claim
@@ -46,11 +48,17 @@ export interface IdempotencyStore {
   storeAnswers(tx: Tx, settlements: readonly Settlement[]): Promise<Set<string>>
   /** Stores one answer after its effect. Does nothing when the claim was replaced. */
   store(settlement: Settlement): Promise<void>
-  /** Gives the right back: nothing final was answered, the next attempt may run at once. */
+  /**
+   * Gives the right back: nothing final was answered, the next attempt may run at once. Never rejects: while the database is away it is
+   * tried again, until the claim would end by itself.
+   */
   release(claim: Claim): Promise<void>
   /** Deletes what is older than 24 h; returns how many. */
   purge(): Promise<number>
 }
+
+const CLAIM_MS = 60_000
+const AGAIN_MS = 500
 
 /** Makes the tables of this package in a service's database. */
 export function migrateService(db: Database): Promise<void> {
@@ -98,6 +106,32 @@ export function createIdempotencyStore({
   const keys = () => (made ??= keysOf(typeof secret === 'string' ? secret : secret()))
   // Whoever gives a secret that is too short hears of it at once.
   if (typeof secret === 'string') keys()
+  // Claims that could not be given back, and when they end by themselves: never more than there were requests at one time.
+  const owed = new Map<Held, number>()
+  let again: NodeJS.Timeout | undefined
+
+  async function giveBack(claims: readonly Held[]): Promise<void> {
+    await db.query(
+      `delete from service.idempotency held using unnest($1::text[], $2::text[], $3::uuid[]) as given (owner, key, claim)
+       where held.owner = given.owner and held.key = given.key and held.claim = given.claim and held.answer is null`,
+      [claims.map(({ owner }) => owner), claims.map(({ key }) => key), claims.map(({ id }) => id)],
+    )
+  }
+
+  function owe(claim: Held): void {
+    owed.set(claim, performance.now() + CLAIM_MS)
+    again ??= setTimeout(() => void payBack(), AGAIN_MS).unref()
+  }
+
+  async function payBack(): Promise<void> {
+    for (const [claim, endsAt] of owed) if (endsAt <= performance.now()) owed.delete(claim)
+    const claims = [...owed.keys()]
+    await giveBack(claims).then(
+      () => claims.forEach((claim) => owed.delete(claim)),
+      () => {},
+    )
+    again = owed.size > 0 ? setTimeout(() => void payBack(), AGAIN_MS).unref() : undefined
+  }
 
   async function tryClaim(request: Keyed, id: string): Promise<Claim | Answer | undefined> {
     const { owner, key, fingerprint } = request
@@ -106,7 +140,7 @@ export function createIdempotencyStore({
        on conflict (owner, key) do update
          set fingerprint = excluded.fingerprint, claim = excluded.claim, claimed_at = excluded.claimed_at, answer = null
          where held.claimed_at < now() - interval '24 hours'
-            or held.answer is null and held.fingerprint = excluded.fingerprint and held.claimed_at < now() - interval '60 seconds'
+            or held.answer is null and held.fingerprint = excluded.fingerprint and held.claimed_at < now() - interval '${CLAIM_MS} milliseconds'
        returning 1`,
       [owner, key, fingerprint, id],
     )
@@ -143,7 +177,11 @@ export function createIdempotencyStore({
       const id = randomUUID()
       const giveUpAt = performance.now() + waitMs
       for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, 250)) {
-        const claimed = await tryClaim(request, id)
+        const claimed = await tryClaim(request, id).catch((thrown: unknown) => {
+          // It may be there although the database could not say so any more.
+          if (!(thrown instanceof Problem)) owe({ ...request, id })
+          throw thrown
+        })
         if (claimed) return claimed
         if (performance.now() >= giveUpAt)
           throw new Problem('conflict', {
@@ -169,11 +207,8 @@ export function createIdempotencyStore({
     },
 
     async release(claim) {
-      await db.query(
-        `delete from service.idempotency where owner = $1 and key = $2 and claim = $3 and answer is null`,
-        [claim.owner, claim.key, claim.id],
-      )
       claim.settled = true
+      await giveBack([claim]).catch(() => owe(claim))
     },
 
     async purge() {

@@ -68,21 +68,21 @@ export const idempotency = fp<{ store: IdempotencyStore }>(
       if (!claim || claim.settled) return payload
       const body = bodyOf(payload)
       const isFinal = reply.statusCode < 500 && reply.statusCode !== 429 && body !== undefined
-      try {
-        if (isFinal)
-          await store.store({ claim, answer: { status: reply.statusCode, headers: keptHeaders(reply), body } })
-        else await store.release(claim)
-      } catch (err) {
-        // The effect is there: to say that it failed would be wrong. The claim ends by itself.
-        log.error({ err }, 'an answer could not be kept for its Idempotency-Key')
-      }
+      if (!isFinal) await store.release(claim)
+      else
+        await store
+          .store({ claim, answer: { status: reply.statusCode, headers: keptHeaders(reply), body } })
+          .catch((err: unknown) => {
+            // The effect is there: to say that it failed would be wrong, and so would another one. The claim ends by itself.
+            claim.settled = true
+            log.error({ err }, 'an answer could not be kept for its Idempotency-Key')
+          })
       return payload
     }
 
     // A reply that was hijacked, or whose client went away, never comes to `keepAnswer`.
-    async function letGo({ claim, log }: FastifyRequest): Promise<void> {
-      if (claim && !claim.settled)
-        await store.release(claim).catch((err: unknown) => log.warn({ err }, 'an Idempotency-Key was not released'))
+    async function letGo({ claim }: FastifyRequest): Promise<void> {
+      if (claim && !claim.settled) await store.release(claim)
     }
   },
   { name: 'idempotency', dependencies: ['@fastify/cookie'] },

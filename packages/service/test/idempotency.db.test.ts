@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
-import { transaction } from '@pando/saga'
+import { type Database, transaction } from '@pando/saga'
 import { Type } from 'typebox'
 import { testDatabase } from '../../../test/support/postgres.ts'
+import { until } from '../../../test/support/until.ts'
 import { idempotency, repeatAnswer } from '../src/idempotency.ts'
 import { createIdempotencyStore, createServiceTables, migrateService } from '../src/idempotency-store.ts'
 import type { Answer, Claim, IdempotencyStore } from '../src/idempotency-store.ts'
@@ -14,14 +15,23 @@ import { assertProblem, testApp } from './app.ts'
 
 const secret = randomBytes(32).toString('hex')
 
+/** `line`: what becomes of statements on their way to the database, or of its answers. */
 async function openStore(t: TestContext, waitMs?: number) {
-  const db = await testDatabase(t, { migrate: migrateService, template: 'service' })
-  return { db, store: createIdempotencyStore({ db, secret, ...(waitMs !== undefined && { waitMs }) }) }
+  const database = await testDatabase(t, { migrate: migrateService, template: 'service' })
+  const line: { breaks?: 'on the way there' | 'on the way back' | undefined } = {}
+  const query: Database['query'] = async (text, values) => {
+    if (line.breaks === 'on the way there') throw new Error('Connection terminated unexpectedly')
+    const rows = await database.query<never>(text, values)
+    if (line.breaks === 'on the way back') throw new Error('Connection terminated unexpectedly')
+    return rows
+  }
+  const db = { ...database, query }
+  return { db, line, store: createIdempotencyStore({ db, secret, ...(waitMs !== undefined && { waitMs }) }) }
 }
 
 // The handler says how often it ran; `act` is what it does.
 async function setUp(t: TestContext, act: (runs: number) => unknown = () => ({}), waitMs?: number) {
-  const { db, store } = await openStore(t, waitMs)
+  const { db, line, store } = await openStore(t, waitMs)
   const { app, lines } = await testApp(t)
   let runs = 0
   await app.register(async (scope) => {
@@ -59,7 +69,7 @@ async function setUp(t: TestContext, act: (runs: number) => unknown = () => ({})
     headers: Record<string, string> = {},
     url = '/api/things',
   ) => app.inject({ method: 'POST', url, payload, headers: { 'idempotency-key': key, ...headers } })
-  return { app, db, store, lines, post, runs: () => runs }
+  return { app, db, line, store, lines, post, runs: () => runs }
 }
 
 test('the same request again has the first answer again, with its headers and cookies', async (t) => {
@@ -231,6 +241,35 @@ test('a dead attempt is replaced after 60 s, and when it was only slow it has lo
   await store.store({ claim: next, answer })
   await store.store({ claim: slow, answer: { ...answer, status: 500 } })
   assert.deepEqual(await answered(store), answer)
+})
+
+test('a claim that cannot be given back, for the database is away, is given back when it is there again', async (t) => {
+  const { line, store } = await openStore(t)
+  const failed = await claimed(store)
+  line.breaks = 'on the way there'
+  await store.release(failed)
+  line.breaks = undefined
+  const next = await claimed(store)
+  assert.notEqual(next.id, failed.id)
+})
+
+test('a claim of which only the answer was lost does not keep others waiting', async (t) => {
+  const { line, store } = await openStore(t)
+  line.breaks = 'on the way back'
+  await assert.rejects(claimed(store), /terminated/)
+  line.breaks = undefined
+  await claimed(store)
+})
+
+test('what was answered but could not be kept does not happen again', async (t) => {
+  const { post, line, runs, store } = await setUp(t, () => void (line.breaks = 'on the way there'), 0)
+  const failed = await claimed(store, 'other')
+  assert.equal((await post('k')).statusCode, 201)
+  await store.release(failed)
+  line.breaks = undefined
+  await until('what has to be given back is', () => claimed(store, 'other').catch(() => false))
+  assertProblem(await post('k'), 409, 'conflict')
+  assert.equal(runs(), 1)
 })
 
 test('answers are kept for 24 hours', async (t) => {
