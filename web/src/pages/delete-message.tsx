@@ -4,7 +4,7 @@ import { createPortal } from 'react-dom'
 import { api } from '../api.ts'
 import type { Message } from '../contract.ts'
 import { useSay } from '../language.ts'
-import { Dialog } from '../parts/dialog.tsx'
+import { Confirmation } from '../parts/confirmation.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { problemText } from '../parts/problem.tsx'
 import { toast } from '../shell/toasts.tsx'
@@ -56,23 +56,15 @@ function Confirm({ message, onClose }: { message: Message; onClose: () => void }
     },
   })
   return (
-    <Dialog title={say('message.deleteTitle')} onClose={onClose}>
+    <Confirmation
+      title={say('message.deleteTitle')}
+      action={say('message.delete')}
+      isDanger
+      isBusy={deletion.isPending}
+      onConfirm={deletion.mutate}
+      onClose={onClose}
+    >
       <p>{say('message.deleteText')}</p>
-      <div className="actions">
-        <button type="button" className="button quiet" onClick={onClose}>
-          {say('cancel')}
-        </button>
-        <button
-          type="button"
-          className="button danger"
-          aria-disabled={deletion.isPending}
-          onClick={() => {
-            if (!deletion.isPending) deletion.mutate()
-          }}
-        >
-          {say('message.delete')}
-        </button>
-      </div>
-    </Dialog>
+    </Confirmation>
   )
 }

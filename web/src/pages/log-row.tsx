@@ -1,5 +1,5 @@
 import { memo, useEffect, useId, useState } from 'react'
-import type { Message, Profile, Room } from '../contract.ts'
+import type { Message } from '../contract.ts'
 import { clockOf, dayOf, fullTimeOf } from '../format.ts'
 import { useLanguage, useSay } from '../language.ts'
 import { Avatar } from '../parts/avatar.tsx'
@@ -15,18 +15,18 @@ import { systemText } from './system-text.ts'
 
 const SAY_SENDING_AFTER_MS = 300
 
-/** `isTabStop`: Tab leads to what can be done with it. */
-export const LogRow = memo(function LogRow({
-  row,
-  room,
-  me,
-  isTabStop,
-}: {
+interface LogRowProps {
   row: Row
-  room: Room
-  me: Profile
+  myId: string
+  isGroup: boolean
+  /** How many others have read it, where that is shown. */
+  readers: number
+  /** Tab leads to what can be done with it. */
   isTabStop: boolean
-}) {
+}
+
+/** Drawn again only when what it shows has changed: rows are made anew with each message that comes. */
+export const LogRow = memo(function LogRow({ row, myId, isGroup, readers, isTabStop }: LogRowProps) {
   const say = useSay()
   const language = useLanguage()
   const seq = 'message' in row ? row.message.seq : undefined
@@ -39,45 +39,47 @@ export const LogRow = memo(function LogRow({
         <p className="unread-line">{say('room.unreadLine')}</p>
       ) : row.kind === 'system' ? (
         <p className="system">
-          <span>{systemText(row.message, me.id, say)}</span>
+          <span>{systemText(row.message, myId, say)}</span>
         </p>
       ) : row.kind === 'message' ? (
-        <Bubble {...row} room={room} me={me} isTabStop={isTabStop} />
+        <Bubble {...row} myId={myId} isGroup={isGroup} readers={readers} isTabStop={isTabStop} />
       ) : (
         <OutgoingBubble entry={row.entry} isFirst={row.isFirst} />
       )}
     </div>
   )
-})
+}, isSame)
+
+function isSame({ row, ...rest }: LogRowProps, { row: nextRow, ...nextRest }: LogRowProps): boolean {
+  return isShallowEqual(row, nextRow) && isShallowEqual(rest, nextRest)
+}
+
+function isShallowEqual<T extends object>(a: T, b: T): boolean {
+  const keys = Object.keys(a) as (keyof T)[]
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key])
+}
 
 function Bubble({
   message,
   isFirst,
   isLast,
-  room,
-  me,
+  myId,
+  isGroup,
+  readers,
   isTabStop,
-}: {
-  message: Message
-  isFirst: boolean
-  isLast: boolean
-  room: Room
-  me: Profile
-  isTabStop: boolean
-}) {
+}: Omit<LogRowProps, 'row'> & { message: Message; isFirst: boolean; isLast: boolean }) {
   const say = useSay()
   const language = useLanguage()
   const id = useId()
   const { sender, text, imageId, kind, createdAt, deletedAt } = message
-  const isMine = sender?.id === me.id
-  const readers = room.members.filter(({ user, lastReadSeq }) => user.id !== me.id && lastReadSeq >= message.seq).length
+  const isMine = sender?.id === myId
   const name = sender?.displayName ?? say('room.nobody')
   return (
     <div className={`message${isMine ? ' mine' : ''}${isFirst ? ' first' : ''}`}>
       {!isMine && (isFirst ? <Avatar user={sender} size="small" name={name} /> : <span />)}
       <div className="line">
         <div className="said" id={id}>
-          {!isMine && isFirst && <span className={room.type === 'group' ? 'name' : 'hush'}>{name}</span>}
+          {!isMine && isFirst && <span className={isGroup ? 'name' : 'hush'}>{name}</span>}
           {deletedAt !== null ? (
             <div className="bubble gone">{say('room.deleted')}</div>
           ) : kind === 'image' && imageId ? (
@@ -90,9 +92,7 @@ function Bubble({
         </div>
         {isLast && (
           <span className="when" title={fullTimeOf(createdAt, language)}>
-            {isMine && readers > 0 && (
-              <span>{room.type === 'group' ? say('room.readBy', { count: readers }) : say('room.read')}</span>
-            )}
+            {readers > 0 && <span>{isGroup ? say('room.readBy', { count: readers }) : say('room.read')}</span>}
             <time dateTime={createdAt}>{clockOf(createdAt, language)}</time>
           </span>
         )}

@@ -178,6 +178,10 @@ export function MessageLog({
     buttons[at + by]?.focus()
     event.preventDefault()
   }
+  const readersOf = (row: Row): number =>
+    row.kind === 'message' && row.isLast && row.message.sender?.id === me.id
+      ? room.members.filter(({ user, lastReadSeq }) => user.id !== me.id && lastReadSeq >= row.message.seq).length
+      : 0
   const mine = shown.findLast(
     (row) => row.kind === 'message' && row.message.sender?.id === me.id && row.message.deletedAt === null,
   )
@@ -202,7 +206,14 @@ export function MessageLog({
         {rows.length === 0 && <p className="system">{say('room.empty')}</p>}
         <div style={{ blockSize: heightOf(rows.slice(0, start)) }} />
         {shown.map((row) => (
-          <LogRow key={row.key} row={row} room={room} me={me} isTabStop={row === mine} />
+          <LogRow
+            key={row.key}
+            row={row}
+            myId={me.id}
+            isGroup={room.type === 'group'}
+            readers={readersOf(row)}
+            isTabStop={row === mine}
+          />
         ))}
         <div style={{ blockSize: heightOf(rows.slice(start + WINDOW)) }} />
       </div>

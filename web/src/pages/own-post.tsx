@@ -4,7 +4,7 @@ import { Link } from 'react-router'
 import { api } from '../api.ts'
 import type { Post, PostStatus, Saga } from '../contract.ts'
 import { useSay } from '../language.ts'
-import { Dialog } from '../parts/dialog.tsx'
+import { Confirmation } from '../parts/confirmation.tsx'
 import { problemText } from '../parts/problem.tsx'
 import { toast } from '../shell/toasts.tsx'
 import { changePost, forgetPosts } from '../state/posts.ts'
@@ -79,7 +79,13 @@ function Sell({
   const buyers = useRoomsOf(post.id).flatMap((room) => othersIn(room, me.id))
   const [buyerId, setBuyerId] = useState('')
   return (
-    <Dialog title={say('post.sellTitle')} onClose={onClose}>
+    <Confirmation
+      title={say('post.sellTitle')}
+      action={say('post.sell')}
+      isBusy={busy}
+      onConfirm={() => onSell({ status: 'sold', ...(buyerId && { buyerId }) })}
+      onClose={onClose}
+    >
       <p>{say('post.sellText')}</p>
       {buyers.length > 0 && (
         <div className="field">
@@ -94,20 +100,7 @@ function Sell({
           </select>
         </div>
       )}
-      <div className="actions">
-        <button type="button" className="button quiet" onClick={onClose}>
-          {say('cancel')}
-        </button>
-        <button
-          type="button"
-          className="button"
-          aria-disabled={busy}
-          onClick={() => onSell({ status: 'sold', ...(buyerId && { buyerId }) })}
-        >
-          {say('post.sell')}
-        </button>
-      </div>
-    </Dialog>
+    </Confirmation>
   )
 }
 
@@ -125,23 +118,15 @@ function Delete({ post, onDeletion, onClose }: { post: Post; onDeletion: (saga: 
     onError: (error) => toast(problemText(error, say)),
   })
   return (
-    <Dialog title={say('post.deleteTitle')} onClose={onClose}>
+    <Confirmation
+      title={say('post.deleteTitle')}
+      action={say('post.delete')}
+      isDanger
+      isBusy={deletion.isPending}
+      onConfirm={deletion.mutate}
+      onClose={onClose}
+    >
       <p>{rooms.length === 0 ? say('post.deleteAlone') : say('post.deleteText', { rooms: rooms.length, messages })}</p>
-      <div className="actions">
-        <button type="button" className="button quiet" onClick={onClose}>
-          {say('cancel')}
-        </button>
-        <button
-          type="button"
-          className="button danger"
-          aria-disabled={deletion.isPending}
-          onClick={() => {
-            if (!deletion.isPending) deletion.mutate()
-          }}
-        >
-          {say('post.delete')}
-        </button>
-      </div>
-    </Dialog>
+    </Confirmation>
   )
 }
