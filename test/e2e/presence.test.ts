@@ -9,6 +9,7 @@ import type { PresenceView } from '@pando/events/views'
 import { friendAdded, roomOf, roomOpened, say } from '../support/chat-events.ts'
 import { assertProblem, Client, type EventStream } from '../support/client.ts'
 import { person, type Person } from '../support/people.ts'
+import { inherited } from '../support/process.ts'
 import { startSystem } from '../support/system.ts'
 import { until } from '../support/until.ts'
 
@@ -149,7 +150,7 @@ test('when an instance is killed its users are away within a minute', { timeout:
   await say(chat, friendAdded(one, moved))
   await until('the friendship', async () => (await seen(one, moved)).length === 1)
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../tools/service.ts'), 'notification'], {
-    env: { PATH: process.env.PATH, ...system.env, METRICS_PORT: 'off' },
+    env: { ...inherited(), ...system.env, METRICS_PORT: 'off' },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   t.after(() => child.kill('SIGKILL'))

@@ -10,6 +10,7 @@ import { createDatabase, type SagaView } from '@pando/saga'
 import { assertProblem, Client, Cookies } from '../support/client.ts'
 import { logIn, newcomer, person, sagaEnded, type SignedUp, viewsOf } from '../support/people.ts'
 import { clusterUrl, dropDatabases, testName, urlOf } from '../support/postgres.ts'
+import { inherited } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
 const READY_MS = 30_000
@@ -43,7 +44,7 @@ interface Instance {
 async function start(name: string, env: Record<string, string> = {}): Promise<Instance> {
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../tools/service.ts'), name], {
     env: {
-      PATH: process.env.PATH,
+      ...inherited(),
       PORT: '0',
       METRICS_PORT: '0',
       DATA_DIR: dataDir,

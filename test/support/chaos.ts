@@ -77,7 +77,8 @@ export async function runChaos(scope: Scope, options: ChaosOptions): Promise<Ver
       return `${await cutConnections(dataDir, 1 + random.below(8))} connections to PostgreSQL cut`
     },
     async crash() {
-      process.kill(postmasterOf(dataDir)!, 'SIGKILL')
+      // Back from the last time.
+      process.kill(await until('PostgreSQL', () => postmasterOf(dataDir)), 'SIGKILL')
       return 'SIGKILL of PostgreSQL'
     },
     async outage() {

@@ -2,7 +2,7 @@
 import { createLog } from '@pando/service'
 import { type Cluster, startCluster } from '../../tools/start-cluster.ts'
 import type { Scope } from './postgres.ts'
-import { CHEAP, killPostgresAtExit } from './process.ts'
+import { CHEAP, inherited, killPostgresAtExit } from './process.ts'
 
 const TAIL = 400
 
@@ -15,7 +15,7 @@ export async function testCluster(
   killPostgresAtExit(env.DATA_DIR)
   const cluster = await startCluster({
     instances: 2,
-    env: { PATH: process.env.PATH, PORT: '0', METRICS_PORT: 'off', RATE_LIMIT: 'off', ...CHEAP, ...env },
+    env: { ...inherited(), PORT: '0', METRICS_PORT: 'off', RATE_LIMIT: 'off', ...CHEAP, ...env },
     log: createLog({ level: 'warn', name: 'cluster' }),
     print: (line) => {
       lines.push(line)

@@ -123,7 +123,11 @@ export function createLoad(scope: Scope, { random, clients }: { random: Random; 
 
   /** Reads a stream that goes on after the versions that were `seen`. */
   async function watch(guest: Guest, stream: EventStream, what: string, seen: readonly number[] = []): Promise<void> {
-    const events = await stream.ended(FOLLOW_MS)
+    const events = await stream.ended(FOLLOW_MS).catch((thrown: unknown) => {
+      // However it broke: nobody may be left to wait.
+      faults.push(`${what} of ${guest.sagaId}: ${String(thrown)}`)
+      throw thrown
+    })
     const versions = [...seen, ...viewsOf(events).map(({ version }) => version)]
     if (versions.some((version, i) => version !== i + 1))
       faults.push(`${what}: versions ${versions.join()} of ${guest.sagaId}`)

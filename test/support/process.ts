@@ -163,8 +163,8 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-// Nothing of this test run's own: no DATA_DIR, no TEST_…, no NODE_….
-function inherited(): NodeJS.ProcessEnv {
-  const names = ['PATH', 'HOME', 'USER', 'TMPDIR', 'LANG', 'LC_ALL']
+/** The environment of what a test starts: nothing of the run's own, like DATA_DIR or TEST_…, but where compiled code is kept. */
+export function inherited(): NodeJS.ProcessEnv {
+  const names = ['PATH', 'HOME', 'USER', 'TMPDIR', 'LANG', 'LC_ALL', 'NODE_COMPILE_CACHE']
   return Object.fromEntries(names.map((name) => [name, process.env[name]]))
 }
