@@ -4,10 +4,11 @@ import type { Random } from '@pando/saga/testing'
 import { type Answer, Client, type EventStream } from './client.ts'
 import { type Newcomer, newcomer, type Person, type SignedUp, viewsOf } from './people.ts'
 import type { Scope } from './postgres.ts'
+import type { ServerEvent } from './sse.ts'
 
 const NO_ANSWER = 'no answer'
-// Longer than any saga may take, so that one that hangs shows.
-const FOLLOW_MS = 60_000
+// Longer than any saga may take, with everything away in turn, so that one that hangs shows.
+const FOLLOW_MS = 120_000
 
 /** Somebody who asked for an account, and what the answers said. */
 export interface Guest {
@@ -121,13 +122,19 @@ export function createLoad(scope: Scope, { random, clients }: { random: Random; 
     await watch(guest, stream, 'resume', seen)
   }
 
+  /** What comes until it ends or breaks. That it does neither is a fault: nobody may be left to wait. */
+  async function endOf(stream: EventStream, what: string): Promise<ServerEvent[]> {
+    try {
+      return await stream.ended(FOLLOW_MS)
+    } catch (thrown) {
+      faults.push(`${what}: ${String(thrown)}`)
+      throw thrown
+    }
+  }
+
   /** Reads a stream that goes on after the versions that were `seen`. */
   async function watch(guest: Guest, stream: EventStream, what: string, seen: readonly number[] = []): Promise<void> {
-    const events = await stream.ended(FOLLOW_MS).catch((thrown: unknown) => {
-      // However it broke: nobody may be left to wait.
-      faults.push(`${what} of ${guest.sagaId}: ${String(thrown)}`)
-      throw thrown
-    })
+    const events = await endOf(stream, `${what} of ${guest.sagaId}`)
     const versions = [...seen, ...viewsOf(events).map(({ version }) => version)]
     if (versions.some((version, i) => version !== i + 1))
       faults.push(`${what}: versions ${versions.join()} of ${guest.sagaId}`)
@@ -156,7 +163,7 @@ export function createLoad(scope: Scope, { random, clients }: { random: Random; 
       const stream = await elsewhere()
         .stream(path, { headers })
         .catch(() => undefined)
-      const events = (await stream?.ended(FOLLOW_MS)) ?? []
+      const events = stream ? await endOf(stream, `follow of ${guest.sagaId}`) : []
       const views = viewsOf(events)
       versions.push(...views.map(({ version }) => version))
       lastId = events.findLast(({ id }) => id !== undefined)?.id ?? lastId

@@ -59,6 +59,8 @@ export interface IdempotencyStore {
 
 const CLAIM_MS = 60_000
 const AGAIN_MS = 500
+/** Claims to give back later: the first ones of an outage were under way when it began, and are there; those after them never came so far. */
+const MOST_OWED = 1_000
 
 /** Makes the tables of this package in a service's database. */
 export function migrateService(db: Database): Promise<void> {
@@ -106,7 +108,7 @@ export function createIdempotencyStore({
   const keys = () => (made ??= keysOf(typeof secret === 'string' ? secret : secret()))
   // Whoever gives a secret that is too short hears of it at once.
   if (typeof secret === 'string') keys()
-  // Claims that could not be given back, and when they end by themselves: never more than there were requests at one time.
+  // Claims that could not be given back, and when they end by themselves.
   const owed = new Map<Held, number>()
   let again: NodeJS.Timeout | undefined
 
@@ -119,7 +121,7 @@ export function createIdempotencyStore({
   }
 
   function owe(claim: Held): void {
-    owed.set(claim, performance.now() + CLAIM_MS)
+    if (owed.size < MOST_OWED) owed.set(claim, performance.now() + CLAIM_MS)
     again ??= setTimeout(() => void payBack(), AGAIN_MS).unref()
   }
 
