@@ -144,7 +144,7 @@ test('who knows that the network is back need not wait', async (t) => {
   const server = await startServer(t)
   server.troubles.push(...Array.from({ length: 8 }, () => 'reset' as const))
   const client = follow(t, server)
-  await until('failures', () => server.troubles.length === 0)
+  await until('failures', () => client.errors.length === 8)
   const before = Date.now()
   client.live.wake()
   await until('open', () => client.live.state === 'open')
