@@ -26,7 +26,7 @@ export {
   type StandardSchema,
 } from './event.ts'
 export { createHub, type Hub, type HubOptions, type OpenOptions } from './hub.ts'
-export { createBell, createLoop, type Bell, type Running } from './loop.ts'
+export { createBell, createHourly, createLoop, type Bell, type Running } from './loop.ts'
 export { createMemoryLog, createMemoryTransport, type Faults, type MemoryLog } from './memory.ts'
 export { migrate } from './migrate.ts'
 export { append, outboxLag } from './outbox.ts'

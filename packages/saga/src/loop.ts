@@ -89,3 +89,27 @@ export function createLoop(options: {
     [Symbol.asyncDispose]: stop,
   }
 }
+
+const HOUR_MS = 3_600_000
+
+/**
+ * Runs `task` once an hour until stopped: the first time after an hour, or with `atOnce` when it is started. What fails comes again with the
+ * next hour, with `atOnce` after a moment, as in a loop. Stopping starts it no more.
+ */
+export function createHourly(options: {
+  task: () => Promise<unknown>
+  atOnce?: boolean
+  onError: (error: Error) => void
+}): Running {
+  const bell = createBell()
+  return createLoop({
+    bell,
+    onError: options.onError,
+    async turn(stopping) {
+      if (!options.atOnce) await bell.wait(HOUR_MS)
+      if (stopping()) return
+      await options.task()
+      if (options.atOnce) await bell.wait(HOUR_MS)
+    },
+  })
+}

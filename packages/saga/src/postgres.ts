@@ -3,7 +3,7 @@ import { createChannel } from './channel.ts'
 import type { Database } from './database.ts'
 import { ensureDays, today } from './days.ts'
 import { SagaError } from './errors.ts'
-import { createBell, createLoop } from './loop.ts'
+import { createBell, createHourly, createLoop } from './loop.ts'
 import { migrate } from './migrate.ts'
 import { partitionOf } from './partition.ts'
 import { createReader } from './reader.ts'
@@ -18,7 +18,6 @@ import type { LogReader, PlacedRecord, TopicState, Transport, Want } from './tra
 
 const HEADS_MS = 1_000
 const RETENTION_DAYS = 7
-const MAINTENANCE_MS = 3_600_000
 
 interface Partition {
   id: number
@@ -144,15 +143,7 @@ export async function createPostgresTransport(options: {
   }
 
   // --- retention ------------------------------------------------------------------------------------------------------------------
-  const maintenanceBell = createBell()
-  const maintenance = createLoop({
-    bell: maintenanceBell,
-    onError,
-    async turn() {
-      await maintenanceBell.wait(MAINTENANCE_MS)
-      await maintain(db)
-    },
-  })
+  const maintenance = createHourly({ task: () => maintain(db), onError })
   maintenance.start()
 
   return {

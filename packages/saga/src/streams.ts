@@ -2,7 +2,7 @@ import { jsonArray, jsonTexts, plainArray } from './arrays.ts'
 import type { Database, Queryable } from './database.ts'
 import { SagaError } from './errors.ts'
 import type { Hub } from './hub.ts'
-import { createBell, createLoop, type Running } from './loop.ts'
+import { createHourly, type Running } from './loop.ts'
 import { checkField } from './sse.ts'
 import { transaction, type Tx } from './transaction.ts'
 import type { Transport } from './transport.ts'
@@ -10,7 +10,6 @@ import { createWakes } from './wakes.ts'
 
 /** How long events are kept, and a closed stream's head: longer than any log may still bring an event for it. */
 const DAYS = { events: 7, closed: 30 }
-const PURGE_MS = 3_600_000
 const PURGE_AT_ONCE = 2_000
 
 /** One event of a stream as it is stored; `data` is JSON text in one line. `last`: the stream has ended with it. */
@@ -94,15 +93,7 @@ export function createStreams(options: {
   let wakes: ReturnType<typeof createWakes> | undefined
   let epoch = ''
   const pending = new WeakMap<Tx, { events: NewStreamEvent[]; closing: string[] }>()
-  const bell = createBell()
-  const purging = createLoop({
-    bell,
-    onError,
-    async turn() {
-      await bell.wait(PURGE_MS)
-      await purgeStreams(db, DAYS)
-    },
-  })
+  const purging = createHourly({ task: () => purgeStreams(db, DAYS), onError })
   const source: StreamSource = {
     get epoch() {
       return epoch

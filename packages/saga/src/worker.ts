@@ -4,7 +4,7 @@ import type { Database } from './database.ts'
 import { ensureDays } from './days.ts'
 import type { EventKind } from './event.ts'
 import type { Hub } from './hub.ts'
-import { createBell, createLoop, type Running } from './loop.ts'
+import { createHourly, type Running } from './loop.ts'
 import { migrate } from './migrate.ts'
 import { partitionOf } from './partition.ts'
 import { createRelay, type Relay } from './relay.ts'
@@ -18,7 +18,6 @@ import { createWakes } from './wakes.ts'
 const INBOX_DAYS = 14
 /** How long a saga that has ended can be looked at; its stream must be served for 7 days. */
 const SAGA_DAYS = 30
-const MAINTENANCE_MS = 3_600_000
 
 /** Everything that a service needs to take part: migrations, relay, consumer, its sagas with their deadlines, retention. */
 export interface Worker extends Omit<Running, 'start'> {
@@ -53,12 +52,9 @@ export function createWorker(
   const kinds = new Map<string, EventKind>(
     definitions.flatMap(({ definition }) => sayingsOf(definition).map((kind) => [kind.type, kind])),
   )
-  const bell = createBell()
-  const maintenance = createLoop({
-    bell,
+  const maintenance = createHourly({
     onError,
-    async turn() {
-      await bell.wait(MAINTENANCE_MS)
+    async task() {
       await ensureDays(db, 'saga.inbox', INBOX_DAYS)
       await sagas.purge(SAGA_DAYS)
     },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createBell, createLoop } from '../src/loop.ts'
+import { createBell, createHourly, createLoop } from '../src/loop.ts'
 
 const A_MINUTE = 60_000
 const noError = (error: Error): void => assert.fail(error)
@@ -143,3 +143,25 @@ test('an error of the last turn is told', async () => {
   await stopping
   assert.deepEqual(errors, ['the last'])
 })
+
+for (const atOnce of [false, true])
+  test(`once an hour${atOnce ? ', and when it is started' : ''}; not because it is stopped`, async (t) => {
+    const real = setTimeout
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const turn = (): Promise<void> => new Promise((resolve) => void real(resolve))
+    let times = 0
+    const hourly = createHourly({ atOnce, onError: noError, task: async () => void times++ })
+    hourly.start()
+    await turn()
+    assert.equal(times, atOnce ? 1 : 0)
+    for (let hour = 1; hour <= 2; hour++) {
+      t.mock.timers.tick(59 * A_MINUTE)
+      await turn()
+      assert.equal(times, hour - 1 + Number(atOnce))
+      t.mock.timers.tick(A_MINUTE)
+      await turn()
+      assert.equal(times, hour + Number(atOnce))
+    }
+    await hourly.stop()
+    assert.equal(times, 2 + Number(atOnce))
+  })

@@ -1,4 +1,4 @@
-import { createBell, createLoop, createWorker, migrate } from '@pando/saga'
+import { createBell, createHourly, createWorker, migrate } from '@pando/saga'
 import { authentication, createServiceTables, idempotency, type Service, type ServiceOptions } from '@pando/service'
 import { choreographyOf } from './choreography.ts'
 import { createChores } from './chores.ts'
@@ -9,8 +9,6 @@ import { messageRoutes } from './message-routes.ts'
 import { roomRoutes } from './room-routes.ts'
 
 export { choreographyOf } from './choreography.ts'
-
-const MAINTENANCE_MS = 3_600_000
 
 /** Friends, rooms and messages. */
 export function createChatService({
@@ -29,15 +27,7 @@ export function createChatService({
   const worker = createWorker({ ...choreographyOf(bell), db, transport, partitions, hub, onError, trace })
   const tables = createServiceTables(db)
   const chores = createChores({ db, bell, onError })
-  const pause = createBell()
-  const maintenance = createLoop({
-    bell: pause,
-    onError,
-    async turn() {
-      await purgeImages(db)
-      await pause.wait(MAINTENANCE_MS)
-    },
-  })
+  const maintenance = createHourly({ task: () => purgeImages(db), atOnce: true, onError })
   const isMember = createMembership(db)
   const isLive: Service['isLive'] = ({ userId }) => isMember(userId)
   return {

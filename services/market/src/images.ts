@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { join } from 'node:path'
-import { createBell, createLoop, type Database, transaction } from '@pando/saga'
+import { createHourly, type Database, transaction } from '@pando/saga'
 import { type Config, patiently, Problem, toProblem } from '@pando/service'
 import { accessTo, announceImage, confirmImage, type ImageView, keyOf } from './image.ts'
 import { removeUnused } from './image-cleaning.ts'
@@ -12,7 +12,6 @@ import { createS3Store } from './image-store-s3.ts'
 import { isOfDisk } from './image-upload.ts'
 import type { By } from './posts.ts'
 
-const CLEAN_EVERY_MS = 3_600_000
 /** Longer than a request may take to come and be answered. */
 const DRAFT_MS = 600_000
 /** For news of the chat that a member of a room has heard sooner. */
@@ -52,14 +51,12 @@ export function createImages({ db, config, onError, ...parts }: ImagesOptions): 
   const drafts = join(folder, 'drafts')
   const store = parts.store ?? (config.s3 ? createS3Store(config.s3) : createDiskStore({ folder, drafts }))
   const processor = parts.processor ?? createImageProcessor()
-  const bell = createBell()
-  const cleaning = createLoop({
-    bell,
+  const cleaning = createHourly({
+    atOnce: true,
     onError,
-    async turn() {
+    async task() {
       await sweepDrafts(drafts, DRAFT_MS)
       await removeUnused(db, store)
-      await bell.wait(CLEAN_EVERY_MS)
     },
   })
 

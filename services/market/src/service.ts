@@ -1,4 +1,4 @@
-import { createBell, createLoop, createWorker, ensureDays, migrate, type Worker } from '@pando/saga'
+import { createHourly, createWorker, ensureDays, migrate, type Worker } from '@pando/saga'
 import {
   authentication,
   createServiceTables,
@@ -21,7 +21,6 @@ import { createWishes } from './wishes.ts'
 
 export { choreographyOf } from './choreography.ts'
 
-const MAINTENANCE_MS = 3_600_000
 /** A viewer is counted once a day: older days tell nothing any more. */
 const VIEW_DAYS = 2
 
@@ -46,12 +45,9 @@ export function createMarketService({
   const wishes = createWishes(db)
   const announcing = createAnnouncing({ db, onError })
   const images = createImages({ db, config, onError })
-  const bell = createBell()
-  const maintenance = createLoop({
-    bell,
+  const maintenance = createHourly({
     onError,
-    async turn() {
-      await bell.wait(MAINTENANCE_MS)
+    async task() {
       await ensureDays(db, 'market.post_view', VIEW_DAYS)
       await purgeDeparted(db)
     },

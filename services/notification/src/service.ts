@@ -1,4 +1,4 @@
-import { closedAmong, createBell, createLoop, createStreams, createWorker, migrate } from '@pando/saga'
+import { closedAmong, createHourly, createStreams, createWorker, migrate } from '@pando/saga'
 import { authentication, createServiceTables, idempotency, type Service, type ServiceOptions } from '@pando/service'
 import { choreographyOf } from './choreography.ts'
 import { createEndedSessions } from './ended-sessions.ts'
@@ -8,8 +8,6 @@ import { routes } from './routes.ts'
 import { streamRoutes } from './stream-routes.ts'
 
 export { choreographyOf } from './choreography.ts'
-
-const PURGE_MS = 3_600_000
 
 /** The streams of users, what they are notified of, and who is there. */
 export function createNotificationService({
@@ -32,12 +30,9 @@ export function createNotificationService({
   const choreography = choreographyOf(streams, presence)
   const worker = createWorker({ ...choreography, db, transport, partitions, hub, onError, trace })
   const tables = createServiceTables(db)
-  const bell = createBell()
-  const purging = createLoop({
-    bell,
+  const purging = createHourly({
     onError,
-    async turn() {
-      await bell.wait(PURGE_MS)
+    async task() {
       await notifications.purge()
       await endedSessions.purge()
     },

@@ -1,4 +1,4 @@
-import { createBell, createLoop, createWorker, migrate } from '@pando/saga'
+import { createHourly, createWorker, migrate } from '@pando/saga'
 import {
   authentication,
   createIdempotencyStore,
@@ -22,8 +22,6 @@ export { adminSettled } from './admin-account.ts'
 export { choreography } from './choreography.ts'
 export { loadSigningKey, type SigningKey } from './signing-key.ts'
 
-const PURGE_MS = 3_600_000
-
 /** Accounts, sessions, and the sagas of users. */
 export function createUserService(options: ServiceOptions & { signingKey: SigningKey }): Service {
   const { db, transport, partitions, hub, sessionStreams, verifier, origins, config, log, signingKey, trace } = options
@@ -42,17 +40,7 @@ export function createUserService(options: ServiceOptions & { signingKey: Signin
   const store = createIdempotencyStore({ db, secret: signingKey.secret })
   const sessions = createSessions({ db, passwords, signingKey })
   const signUps = createSignUps({ db, sagas, passwords, idempotency: store, deadlineMs: config.signUpDeadlineMs })
-
-  const bell = createBell()
-  const purging = createLoop({
-    bell,
-    onError,
-    async turn() {
-      await bell.wait(PURGE_MS)
-      await sessions.purge()
-    },
-  })
-
+  const purging = createHourly({ task: () => sessions.purge(), onError })
   const isLive: Service['isLive'] = async ({ userId }) => (await findAccount(db, userId)) !== undefined
   return {
     name: 'user',
