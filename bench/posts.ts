@@ -2,7 +2,7 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Database } from '@pando/saga'
 import { CATEGORIES, STATUSES } from '../services/market/src/post.ts'
-import { searchText } from '../services/market/src/search-text.ts'
+import { type StoredPost, storePosts } from '../test/support/stored-posts.ts'
 import type { Connection } from './keep-alive.ts'
 import { type Load, load, must, pick, type Someone } from './load.ts'
 
@@ -32,7 +32,7 @@ export async function fillPosts(db: Database, sellers: readonly Someone[], count
   await db.query(`drop index ${index!.name}`)
   const words = [...wordsOf(SYLLABLES, 2, 4), ...wordsOf(LETTERS, 3, 8)]
   for (let from = 0; from < count; from += AT_ONCE) {
-    await store(
+    await storePosts(
       db,
       Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, i) => postOf(from + i, count, words, sellers)),
     )
@@ -48,19 +48,7 @@ const wordsOf = (parts: readonly string[], shortest: number, longest: number): s
     Array.from({ length: shortest + Math.floor(Math.random() * (1 + longest - shortest)) }, () => pick(parts)).join(''),
   )
 
-interface Post {
-  id: string
-  sellerId: string
-  title: string
-  content: string
-  price: number
-  category: string
-  status: string
-  wishes: number
-  views: number
-}
-
-function postOf(i: number, count: number, words: readonly string[], sellers: readonly Someone[]): Post {
+function postOf(i: number, count: number, words: readonly string[], sellers: readonly Someone[]): StoredPost {
   const asked = Object.values(SEARCHES).flatMap(({ every, words: some }) => (i % every(count) === 0 ? some : []))
   const text = Array.from({ length: WORDS_IN_EACH }, () => pick(words))
   return {
@@ -75,32 +63,6 @@ function postOf(i: number, count: number, words: readonly string[], sellers: rea
     wishes: Math.floor(Math.random() ** 6 * 500),
     views: Math.floor(Math.random() ** 4 * 5_000),
   }
-}
-
-async function store(db: Database, posts: readonly Post[]): Promise<void> {
-  const column = <Key extends keyof Post>(key: Key): Post[Key][] => posts.map((post) => post[key])
-  await db.query(
-    `insert into market.post (id, seller_id, title, content, price, category, status, created_at, updated_at)
-     select *, now(), now() from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[])`,
-    [
-      column('id'),
-      column('sellerId'),
-      column('title'),
-      column('content'),
-      column('price'),
-      column('category'),
-      column('status'),
-    ],
-  )
-  await db.query(
-    `insert into market.post_counter (post_id, category, status, wishes, views)
-     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[])`,
-    [column('id'), column('category'), column('status'), column('wishes'), column('views')],
-  )
-  await db.query('insert into market.post_search (post_id, search) select * from unnest($1::uuid[], $2::text[])', [
-    column('id'),
-    posts.map(({ title, content }) => searchText(title, content)),
-  ])
 }
 
 /** So many searches for each of the words, one after the other. Throws when one finds nothing. */

@@ -4,22 +4,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { MessageView, RoomView } from '@pando/events/views'
 import type { Queryable } from '@pando/saga'
 import type { Random } from '@pando/saga/testing'
-import { type Answer, Client } from './client.ts'
+import { type Caller, createCallers } from './callers.ts'
+import type { Answer } from './client.ts'
 import { type Guest, guestOf } from './load.ts'
-import { logIn, type Person, personInTime } from './people.ts'
+import type { Person } from './people.ts'
 import type { Scope } from './postgres.ts'
 import { until } from './until.ts'
 import { followUser, type UserStream } from './user-stream.ts'
 
 const PEOPLE = 6
-const GIVE_UP_MS = 120_000
 const SETTLE_MS = 60_000
-const TOKEN_MS = 600_000
 
-interface Talker {
-  readonly person: Person
-  token: string
-  tokenSince: number
+interface Talker extends Caller {
   stream: UserStream
 }
 
@@ -53,50 +49,18 @@ export async function createChatLoad(
   const faults: string[] = []
   const sent: Sent[] = []
   const counts = { 'messages sent': 0, 'sent again': 0, 'messages deleted': 0, 'rooms read': 0 }
-  // While none answers, the ones that did.
-  let known = urls()
-  const url = (): string => {
-    const now = urls()
-    if (now.length > 0) known = now
-    return random.pick([...known])
-  }
-  const clientOf = ({ token }: Talker): Client => new Client(url(), { token })
-
-  async function tokenOf(talker: Talker): Promise<string> {
-    if (Date.now() - talker.tokenSince > TOKEN_MS) {
-      talker.token = await logIn(url(), talker.person)
-      talker.tokenSince = Date.now()
-    }
-    return talker.token
-  }
-
-  const people = await Promise.all(Array.from({ length: PEOPLE }, () => personInTime(url())))
+  const { join, access, ask } = createCallers({ random, urls, onRepeat: () => void counts['sent again']++ })
   const talkers = await Promise.all(
-    people.map(async (who) => {
-      const talker: Talker = { person: who, token: who.token, tokenSince: Date.now(), stream: undefined as never }
-      talker.stream = await followUser(scope, async () => ({ url: url(), token: await tokenOf(talker) }))
+    (await join(PEOPLE)).map(async (caller) => {
+      const talker: Talker = { ...caller, stream: undefined as never }
+      talker.stream = await followUser(scope, () => access(talker))
       return talker
     }),
   )
+  const people = talkers.map(({ person }) => person)
   const rooms = await openRooms(people)
   const running = { stopped: false }
   scope.after(async () => void (running.stopped = true))
-
-  /** Asks until there is an answer that says something; 503 and no answer at all say nothing. */
-  async function ask<Body>(talker: Talker, what: (client: Client) => Promise<Answer<Body>>): Promise<Answer<Body>> {
-    let tries = 0
-    return until(
-      'an answer',
-      async () => {
-        if (tries++ > 0) await delay(100)
-        await tokenOf(talker).catch(() => {})
-        const answer = await what(clientOf(talker)).catch(() => undefined)
-        if (tries === 2) counts['sent again']++
-        return answer && answer.status !== 503 && answer
-      },
-      GIVE_UP_MS,
-    )
-  }
 
   async function say(talker: Talker): Promise<void> {
     const room = random.pick(rooms.filter(({ members }) => members.some(({ user }) => user.id === talker.person.id)))

@@ -4,29 +4,20 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { RoomView } from '@pando/events/views'
 import type { Queryable, SagaView } from '@pando/saga'
 import type { Random } from '@pando/saga/testing'
-import { type Answer, Client } from './client.ts'
+import { type Caller, createCallers } from './callers.ts'
+import type { Answer } from './client.ts'
 import { type Guest, guestOf } from './load.ts'
-import { logIn, type Person, personInTime } from './people.ts'
 import type { Post } from './posts.ts'
 import type { Scope } from './postgres.ts'
-import { until } from './until.ts'
 
 const SELLERS = 2
 const BUYERS = 3
-const GIVE_UP_MS = 120_000
-const TOKEN_MS = 600_000
-
-interface Trader {
-  readonly person: Person
-  token: string
-  tokenSince: number
-}
 
 /** What was answered about a post. */
 interface Offer {
   readonly id: string
-  readonly seller: Trader
-  readonly rooms: Map<string, Trader>
+  readonly seller: Caller
+  readonly rooms: Map<string, Caller>
   messages: number
   isDeleted: boolean
 }
@@ -49,39 +40,12 @@ export async function createMarketLoad(
   const faults: string[] = []
   const offers: Offer[] = []
   const counts = { 'posts offered': 0, 'posts deleted': 0, 'trade rooms': 0, 'words in them': 0, 'wishes changed': 0 }
-  // While none answers, the ones that did.
-  let known = urls()
-  const url = (): string => {
-    const now = urls()
-    if (now.length > 0) known = now
-    return random.pick([...known])
-  }
-  const people = await Promise.all(Array.from({ length: SELLERS + BUYERS }, () => personInTime(url())))
-  const traders = people.map((who): Trader => ({ person: who, token: who.token, tokenSince: Date.now() }))
+  const { join, ask } = createCallers({ random, urls })
+  const traders = await join(SELLERS + BUYERS)
   const [sellers, buyers] = [traders.slice(0, SELLERS), traders.slice(SELLERS)]
   const running = { stopped: false }
   scope.after(async () => void (running.stopped = true))
 
-  /** Asks until there is an answer that says something; 503 and no answer at all say nothing. */
-  function ask<Body>(
-    trader: Trader,
-    what: (client: Client) => Promise<Answer<Body> | undefined>,
-  ): Promise<Answer<Body>> {
-    let tries = 0
-    return until(
-      'an answer',
-      async () => {
-        if (tries++ > 0) await delay(100)
-        if (Date.now() - trader.tokenSince > TOKEN_MS) {
-          trader.token = await logIn(url(), trader.person)
-          trader.tokenSince = Date.now()
-        }
-        const answer = await what(new Client(url(), { token: trader.token })).catch(() => undefined)
-        return answer && answer.status !== 503 && answer
-      },
-      GIVE_UP_MS,
-    )
-  }
   /** True for the status that was hoped for; another one that is not allowed for what is gone, or no longer open, is a fault. */
   function is(status: number, answer: Answer<unknown>, ...allowed: number[]): boolean {
     if (answer.status === status) return true
@@ -160,7 +124,7 @@ export async function createMarketLoad(
   )
 
   return {
-    guests: people.map(guestOf),
+    guests: traders.map(({ person }) => guestOf(person)),
     faults,
     async stop() {
       running.stopped = true

@@ -1,60 +1,20 @@
 import assert from 'node:assert/strict'
 import { randomUUIDv7 } from 'node:crypto'
 import { after, test } from 'node:test'
-import { type Database, transaction } from '@pando/saga'
+import type { Database } from '@pando/saga'
 import { CATEGORIES, STATUSES } from '../src/post.ts'
 import { isPlace, type Listed, listPosts, type PostQuery, type Sort, SORTS } from '../src/post-list.ts'
 import { changePost } from '../src/posts.ts'
 import { searchText, wordsOf } from '../src/search-text.ts'
+import { type StoredPost, storePosts } from '../../../test/support/stored-posts.ts'
 import { join, offer, openMarket } from './market.ts'
-
-interface Sample {
-  id: string
-  sellerId: string
-  title: string
-  content: string
-  price: number
-  category: string
-  status: string
-  wishes: number
-  views: number
-}
-
-/** Stores posts as they are, past the commands. */
-async function store(db: Database, posts: readonly Sample[]): Promise<void> {
-  const column = <Key extends keyof Sample>(key: Key) => posts.map((post) => post[key])
-  await transaction(db, async (tx) => {
-    tx.send(
-      `insert into market.post (id, seller_id, title, content, price, category, status, created_at, updated_at)
-       select *, now(), now() from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[])`,
-      [
-        column('id'),
-        column('sellerId'),
-        column('title'),
-        column('content'),
-        column('price'),
-        column('category'),
-        column('status'),
-      ],
-    )
-    tx.send(
-      `insert into market.post_counter (post_id, category, status, wishes, views)
-       select * from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[])`,
-      [column('id'), column('category'), column('status'), column('wishes'), column('views')],
-    )
-    tx.send('insert into market.post_search (post_id, search) select * from unnest($1::uuid[], $2::text[])', [
-      column('id'),
-      posts.map(({ title, content }) => searchText(title, content)),
-    ])
-  })
-}
 
 // The same numbers each time.
 let state = 7
 const random = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below
 const oneOf = <T>(values: readonly T[]): T => values[random(values.length)]!
 const WORDS = ['몬스테라', '알보', '화분', '다육이', '선인장', 'Monstera', 'albo', 'Pot', '나눔', '흙']
-const sample = (sellerId: string, about: Partial<Sample> = {}): Sample => ({
+const sample = (sellerId: string, about: Partial<StoredPost> = {}): StoredPost => ({
   id: randomUUIDv7(),
   sellerId,
   title: `${oneOf(WORDS)} ${oneOf(WORDS)}`,
@@ -84,8 +44,8 @@ async function allPages(
 }
 
 // ids are lower-case hex of one length: JavaScript orders them as PostgreSQL does.
-const byId = (a: Sample, b: Sample): number => (a.id < b.id ? -1 : 1)
-const COMPARE: Record<Sort, (a: Sample, b: Sample) => number> = {
+const byId = (a: StoredPost, b: StoredPost): number => (a.id < b.id ? -1 : 1)
+const COMPARE: Record<Sort, (a: StoredPost, b: StoredPost) => number> = {
   latest: (a, b) => byId(b, a),
   price: (a, b) => a.price - b.price || byId(a, b),
   popular: (a, b) => b.wishes - a.wishes || b.views - a.views || byId(b, a),
@@ -95,7 +55,7 @@ test('every order with every filter is what sorting and filtering everything giv
   const db = await openMarket(t)
   const sellers = await join(db, 3)
   const posts = Array.from({ length: 400 }, () => sample(oneOf(sellers)))
-  await store(db, posts)
+  await storePosts(db, posts)
   const cases = SORTS.flatMap((sort) =>
     [undefined, 'open', 'sold'].flatMap((status) =>
       [undefined, '', 'seed'].flatMap((category) =>
@@ -138,7 +98,7 @@ test('a common word is found by looking, a rare one by the index: the order and 
       status: 'open',
     }),
   )
-  await store(db, posts)
+  await storePosts(db, posts)
   for (const sort of SORTS)
     for (const text of ['흔한', '흔한말', '드문', '드문말', '흔한 드문말']) {
       const words = wordsOf(text)
@@ -243,7 +203,7 @@ test('whatever is changed is found as it is now', async () => {
 test('posts of somebody who is gone are not told of', async (t) => {
   const fresh = await openMarket(t)
   const [stays = '', gone = ''] = await join(fresh, 2)
-  await store(fresh, [sample(gone), sample(stays)])
+  await storePosts(fresh, [sample(gone), sample(stays)])
   await fresh.query('delete from market.member where user_id = $1', [gone])
   const listed = await listPosts(fresh, { sort: 'latest', words: [], limit: 10 })
   assert.deepEqual(
@@ -260,11 +220,11 @@ test('while posts come, change and are counted, each page goes on: what did not 
   const [who = ''] = await join(fresh)
   for (const sort of SORTS) {
     const before = Array.from({ length: 200 }, () => sample(who))
-    await store(fresh, before)
+    await storePosts(fresh, before)
     const restless = new Set(before.filter((_, i) => i % 4 === 0).map(({ id }) => id))
     const still = before.filter(({ id }) => !restless.has(id))
     const listed = await allPages(fresh, { sort, words: [], limit: 7 }, async () => {
-      await store(fresh, [sample(who), sample(who)])
+      await storePosts(fresh, [sample(who), sample(who)])
       const id = oneOf([...restless])
       await fresh.query('update market.post set price = $2, status = $3 where id = $1', [
         id,
@@ -363,7 +323,7 @@ test('plans that were made while there was nothing, and such as are made later, 
   )
   for (const [, query] of queries) await explain(query)
   for (let i = 0; i < 30; i++)
-    await store(
+    await storePosts(
       fresh,
       Array.from({ length: 1_000 }, (_, n) =>
         sample(i * 1_000 + n === 10_000 ? rare : who, n === 500 ? { content: `${oneOf(WORDS)} 드문말` } : {}),
