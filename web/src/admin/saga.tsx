@@ -2,9 +2,9 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useState } from 'react'
 import { Link, useParams } from 'react-router'
 import { api } from '../api.ts'
-import type { SagaWithHistory, Step } from '../contract.ts'
+import type { SagaWithHistory } from '../contract.ts'
 import { Heading } from '../parts/heading.tsx'
-import { Icon, type IconName } from '../parts/icon.tsx'
+import { Icon } from '../parts/icon.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { useListOf } from '../state/saga.ts'
 import { exactDateOf, shortIdOf, spanOf } from './clock.ts'
@@ -14,15 +14,9 @@ import { SagaLanes } from './saga-lanes.tsx'
 import { isOverdue, SagaTag } from './saga-tag.tsx'
 import { TrueScale } from './true-scale.tsx'
 import { useWords } from './words.ts'
+import { STEP_ICONS } from '../parts/step-icons.ts'
 
 const RUNNING_EVERY_MS = 1_000
-const ICONS: Record<Step['status'], IconName> = {
-  done: 'check',
-  pending: 'retry',
-  failed: 'alert',
-  undone: 'undo',
-  skipped: 'minus',
-}
 
 export function Page() {
   const { type = '', id = '' } = useParams()
@@ -63,7 +57,7 @@ function Shown({ saga }: { saga: SagaWithHistory }) {
       <ul className="saga-steps" aria-label={words.steps}>
         {Object.entries(saga.steps).map(([step, { status, reason }]) => (
           <li key={step} data-status={status}>
-            <Icon name={ICONS[status]} spins={status === 'pending'} />
+            <Icon name={STEP_ICONS[status]} spins={status === 'pending'} />
             <div>
               <b data-lane={step}>{step}</b>
               <small>{reason ? `${status}: ${reason}` : status}</small>

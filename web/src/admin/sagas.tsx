@@ -6,6 +6,7 @@ import type { OwnedSaga, SagaStatus } from '../contract.ts'
 import { Heading } from '../parts/heading.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Time } from '../parts/time.tsx'
+import { searchWith } from '../search.ts'
 import { shortIdOf } from './clock.ts'
 import { isOverdue, SagaTag } from './saga-tag.tsx'
 import { useWords } from './words.ts'
@@ -53,14 +54,7 @@ export function Page() {
     return () => window.removeEventListener('keydown', listen)
   }, [])
   const set = (name: string, value: string): void =>
-    setSearch(
-      (before) => {
-        if (value) before.set(name, value)
-        else before.delete(name)
-        return before
-      },
-      { replace: true },
-    )
+    setSearch((before) => searchWith(before, name, value), { replace: true })
   const items = sagas.data?.pages.flatMap((page) => page.items) ?? []
   return (
     <main id="main" className="wrap page">

@@ -10,6 +10,7 @@ import { Icon } from '../parts/icon.tsx'
 import { More } from '../parts/more.tsx'
 import { PostGrid, PostSkeletons } from '../parts/post-card.tsx'
 import { Problem } from '../parts/problem.tsx'
+import { searchWith } from '../search.ts'
 import { askedIn, isShort, postsOf, usePosts } from '../state/posts.ts'
 import { KeywordOffer } from './keyword-offer.tsx'
 
@@ -27,20 +28,8 @@ export function Page() {
   const fresh = useNewerThan(items[0], asked, posts.isSuccess)
 
   const set = (name: string, value: string): void =>
-    setSearch(
-      (before) => {
-        if (value) before.set(name, value)
-        else before.delete(name)
-        return before
-      },
-      { preventScrollReset: true },
-    )
-  const to = (value: string): { search: string } => {
-    const next = new URLSearchParams(search)
-    if (value) next.set('category', value)
-    else next.delete('category')
-    return { search: next.toString() }
-  }
+    setSearch((before) => searchWith(before, name, value), { preventScrollReset: true })
+  const to = (value: string): { search: string } => ({ search: searchWith(search, 'category', value).toString() })
   const categories = (['', ...CATEGORIES] as const).map((one) => (
     <Link key={one} to={to(one)} aria-current={one === category ? 'true' : undefined} preventScrollReset>
       {say(one ? `category.${one}` : 'category.all')}

@@ -5,15 +5,9 @@ import { firstKey, isKey, type Say, useSay } from '../language.ts'
 import { hasEnded, useListOf } from '../state/saga.ts'
 import type { Growth } from './grove.tsx'
 import { Heading } from './heading.tsx'
-import { Icon, type IconName } from './icon.tsx'
+import { Icon } from './icon.tsx'
+import { STEP_ICONS } from './step-icons.ts'
 
-const ICONS: Record<Step['status'], IconName> = {
-  done: 'check',
-  pending: 'retry',
-  failed: 'alert',
-  undone: 'undo',
-  skipped: 'minus',
-}
 const GROWTH: Record<Step['status'], Growth> = {
   done: 'tree',
   pending: 'sapling',
@@ -103,7 +97,7 @@ export function SagaSteps({
             <li key={step} data-status={isUndoing ? 'undoing' : state.status} aria-label={label}>
               <span className="state">
                 <Icon
-                  name={isUndoing ? 'retry' : ICONS[state.status]}
+                  name={isUndoing ? 'retry' : STEP_ICONS[state.status]}
                   spins={isUndoing || state.status === 'pending'}
                 />
               </span>
