@@ -72,6 +72,8 @@ test('a device that is logged out from another one is told so, and goes on where
   await logIn(other.page, me)
   await other.page.goto('/notifications')
   await other.page.getByRole('heading', { level: 1, name: 'Notifications' }).waitFor()
+  const requests: string[] = []
+  other.page.on('request', (request) => requests.push(new URL(request.url()).pathname))
 
   await page.goto('/settings')
   const devices = page.getByRole('list', { name: 'Devices' }).getByRole('listitem')
@@ -88,6 +90,11 @@ test('a device that is logged out from another one is told so, and goes on where
   await other.page.getByText('You have been logged out. Log in to go on.').waitFor()
   // The stream and the refresh token were refused.
   for (const error of other.errors.splice(0)) assert.match(error, /401 .*\/api\/(stream|sessions\/refresh)/)
+  // Why there is no stream any more, whether there can be one, and then nothing: not as nobody, which a slow page would see refused late.
+  assert.deepEqual(
+    requests.filter((path) => /^\/api\/(stream|sessions)/.test(path)),
+    ['/api/stream', '/api/sessions/refresh'],
+  )
   await other.page.getByLabel('Username').fill(me.username)
   await other.page.getByLabel('Password', { exact: true }).fill(me.password)
   await other.page.getByRole('main').getByRole('button', { name: 'Log in' }).click()
@@ -99,4 +106,22 @@ test('a device that is logged out from another one is told so, and goes on where
   await page.getByText('Your plants, chats and wallet are where you left them.').waitFor()
   await other.page.waitForURL('/log-in?to=%2Fnotifications')
   for (const error of other.errors.splice(0)) assert.match(error, /401 .*\/api\/(stream|sessions\/refresh)/)
+})
+
+test('nobody is logged out because tokens cannot be renewed for a while', async (t) => {
+  const { page, context, errors } = await web.member(t)
+  const renewals = '**/api/sessions/refresh'
+  await page.route(renewals, (route) => route.fulfill({ status: 503, body: '{}' }))
+  // As when it has run out.
+  await context.clearCookies({ name: 'pando_access' })
+  await page.goto('/settings')
+  await page.getByText('We are too busy right now').waitFor()
+  await page.reload()
+  await page.getByText('We are too busy right now').waitFor()
+  for (const error of errors.splice(0)) assert.match(error, /(401|503) .*\/api\//)
+
+  await page.unroute(renewals)
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByRole('list', { name: 'Devices' }).waitFor()
+  for (const error of errors.splice(0)) assert.match(error, /401 .*\/api\//)
 })

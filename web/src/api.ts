@@ -125,7 +125,12 @@ async function request(address: string, init: RequestInit): Promise<Response> {
   const isSession = address.startsWith('/api/sessions') && init.method === 'POST'
   if (!isSession) await renewed(false)
   let response = await answered(address, init)
-  if (response.status === 401 && !isSession && (await renewed(true))) response = await answered(address, init)
+  if (response.status === 401 && !isSession) {
+    const renewal = await renewed(true)
+    // Nobody is logged out because of that.
+    if (renewal === 'unknown') throw new ApiError('unavailable')
+    if (renewal === 'good') response = await answered(address, init)
+  }
   if (response.ok) return response
   throw problemOf(response.status, await response.json().catch(() => undefined), (name) => response.headers.get(name))
 }

@@ -32,30 +32,34 @@ function isFresh(): boolean {
   return age >= 0 && age < GOOD_MS
 }
 
-let renewing: Promise<boolean> | undefined
+/** `unknown`: whoever renews tokens could not be asked, or had trouble; there may still be a session. */
+export type Renewal = 'good' | 'none' | 'unknown'
+
+let renewing: Promise<Renewal> | undefined
 
 /**
- * Resolves when there is a good access token, as far as is known here; with false when there is no session. `refused`: the server has just
+ * Resolves with whether there is a good access token, as far as is known here; `none`: there is no session. `refused`: the server has just
  * said that the token is not good. One request for all that ask, of all tabs.
  */
-export function renewed(refused: boolean): Promise<boolean> {
-  if (!refused && (!mayHaveSession() || isFresh())) return Promise.resolve(mayHaveSession())
+export function renewed(refused: boolean): Promise<Renewal> {
+  if (!refused && (!mayHaveSession() || isFresh())) return Promise.resolve(known())
   renewing ??= renew(localStorage.getItem(KEY)).finally(() => (renewing = undefined))
   return renewing
 }
 
-function renew(before: string | null): Promise<boolean> {
+const known = (): Renewal => (mayHaveSession() ? 'good' : 'none')
+
+function renew(before: string | null): Promise<Renewal> {
   return navigator.locks.request(KEY, async () => {
     // Another tab was faster.
-    if (localStorage.getItem(KEY) !== before) return mayHaveSession()
+    if (localStorage.getItem(KEY) !== before) return known()
     try {
       const { ok, status } = await fetch('/api/sessions/refresh', { method: 'POST' })
       if (ok) sessionBegan()
       if (status === 401) sessionLost()
-      return ok
+      return ok ? 'good' : status === 401 ? 'none' : 'unknown'
     } catch {
-      // Without network the request that asked for this fails by itself, and says so.
-      return mayHaveSession()
+      return 'unknown'
     }
   })
 }

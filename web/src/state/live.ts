@@ -49,7 +49,10 @@ export function startLive(userId: string): () => void {
     url: '/api/stream',
     onState: show,
     onUnauthenticated: async () => {
-      if (!(await renewed(true))) ended()
+      if ((await renewed(true)) !== 'none') return
+      // Not only when the page has heard of it: until then it would ask once more, as nobody.
+      mine.stop()
+      ended()
     },
   })
   live = mine
