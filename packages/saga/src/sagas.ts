@@ -56,7 +56,7 @@ export interface StartItem<Start> {
   traceparent?: string | undefined
 }
 
-const DEADLINE_LOOK_MS = 500
+const DEADLINE_LOOK_MS = 1_000
 const PURGE_AT_ONCE = 1_000
 const FORGET = `
   with gone as (delete from saga.saga where id = any($1::uuid[]))

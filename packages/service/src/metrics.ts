@@ -4,6 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Logger } from './log.ts'
 
+/**
+ * How often a timer looks whether it is late; what is told is the time between two looks. The usual 10 ms wake an idle process 100 times a
+ * second: 1.3 to 1.9 % of a core instead of 1.0 to 1.4, side by side.
+ */
+const EVENT_LOOP_LOOK_MS = 50
+
 export interface MetricsOptions {
   /** 0 = a free port. */
   port: number | 'off'
@@ -48,7 +54,7 @@ export async function startMetrics({ port, host, log, collect }: MetricsOptions)
     )
     return none
   }
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_LOOK_MS })
   collect(registry)
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}/metrics`,
