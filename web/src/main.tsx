@@ -7,13 +7,16 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { RouterProvider } from 'react-router/dom'
 import { ownLanguage, setLanguage } from './language.ts'
+import { mayHaveSession } from './renewal.ts'
 import { router } from './router.tsx'
+import { askPosition } from './state/notifications.ts'
 import { queries } from './state/queries.ts'
 import { askMe } from './state/session.ts'
 import { showTheme } from './theme.ts'
 
-// While the page's own chunk is on its way: most pages wait for both before they ask for more.
+// While the page's own chunk is on its way: most pages wait for all of it before they ask for more.
 askMe()
+if (mayHaveSession()) askPosition()
 showTheme()
 await setLanguage(ownLanguage())
 createRoot(document.getElementById('app')!).render(

@@ -43,8 +43,9 @@ export interface LiveOptions {
   /** Why a connection ended, a load was repeated, or an event made no sense. All of them are dealt with; this is for the curious. */
   onError?: (error: unknown) => void
   /**
-   * Where the stream stands, asked when that is not known; `GET /api/notifications/summary` tells. Without it a connection that brought
-   * no event leaves no id to go on from, and the state is fetched anew with the next.
+   * Where the stream stands, asked when that is not known; `GET /api/notifications/summary` tells. The state is then fetched while the
+   * stream is being opened. Without it a connection that brought no event leaves no id to go on from, and the state is fetched anew with
+   * the next.
    */
   position?: () => Promise<string | undefined>
   /** After so many milliseconds without a byte (with an EventSource: an event) a connection is dead; default 75,000. */
@@ -56,9 +57,9 @@ export interface Live {
   on<Type extends StreamEventType>(type: Type, listener: (event: LiveEventOf<Type>) => void): () => void
   on(type: '*', listener: (event: LiveEvent) => void): () => void
   /**
-   * Adds what fetches state and sets it. It is called when the stream is open (or cannot be opened: state is better than none), now if it
-   * is, and whenever events may have been missed. Events wait until it is done, so that they change what it has set. If it throws it is
-   * called again. Returns what removes it.
+   * Adds what fetches state and sets it. It is called when the stream is open (or cannot be opened: state is better than none) or its
+   * `position` known, now if that is so, and whenever events may have been missed. Events wait until it is done, so that they change what
+   * it has set. If it throws it is called again. Returns what removes it.
    */
   load(load: Load): () => void
   start(): void
@@ -78,8 +79,8 @@ type Moment = readonly [wall: number, steady: number]
 interface Link {
   isOpen: boolean
   isBusy: boolean
-  /** Whether it goes on from a place where the state was known. */
-  readonly resumes: boolean
+  /** Whether it goes on from a place of which the state is known, or being fetched. */
+  resumes: boolean
   openedAt: Moment
   heardAt: Moment
   retryMs: number | undefined
@@ -153,6 +154,10 @@ export function createLive(options: LiveOptions): Live {
           end,
         },
       )
+      if (current !== link || link.resumes || begin === undefined) return
+      // All that happens from there on will be told, so what is fetched now need not wait for the stream to be open.
+      link.resumes = true
+      gate.open(true)
     } catch (error) {
       end({ error })
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { LiveServerOptions } from '../../../test/support/live-server.ts'
-import { createLive, type LiveOptions } from '../src/index.ts'
+import { byFetch, createLive, type LiveOptions } from '../src/index.ts'
 import { follow, startServer, until } from './follow.ts'
 
 // A stream over many connections to a real hub. The clock runs fast while they wait for something; what takes minutes is in time.test.ts.
@@ -201,6 +201,25 @@ test('a connection that brought no event is followed by one that fetches the sta
   append()
   await placed.got('e0-1')
   assert.equal(placed.loads, 1)
+})
+
+test('where the place is known the state is fetched while the stream is being opened, and only then', async (t) => {
+  const server = await startServer(t)
+  const asked = Promise.withResolvers<string>()
+  let open = (): void => {}
+  const client = follow(t, server, {
+    position: () => asked.promise,
+    connect: (target, on) => byFetch(target, { ...on, open: () => void (open = on.open) }),
+  })
+  assert.equal(client.loads, 0)
+  asked.resolve('e0-0')
+  await until('a load', () => client.loads === 1)
+  assert.deepEqual(client.states, ['connecting'])
+  await until('the answer', () => server.hub.stats().open === 1)
+  server.append('notification.read', { unread: 1 })
+  await client.got('e0-1')
+  open()
+  assert.deepEqual([client.live.state, client.loads], ['open', 1])
 })
 
 test('stopped it is silent; started again it has missed nothing', async (t) => {

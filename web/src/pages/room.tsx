@@ -14,7 +14,7 @@ import { Problem } from '../parts/problem.tsx'
 import { keepLoaded, loadAgain, patiently } from '../state/live.ts'
 import { loadMessages, useMessages } from '../state/messages.ts'
 import { usePresence } from '../state/presence.ts'
-import { nameOf, othersIn, putRoom, roomKey, roomsNow, useRoom, useRooms } from '../state/rooms.ts'
+import { knownRooms, nameOf, othersIn, putRoom, roomKey, roomsNow, useRoom, useRooms } from '../state/rooms.ts'
 import { useMe } from '../state/session.ts'
 import { useTyping } from '../state/typing.ts'
 import { Composer } from './composer.tsx'
@@ -27,8 +27,13 @@ const RoomSettings = lazy(async () => ({ default: (await import('./room-settings
 
 export function Page() {
   const { id = '' } = useParams()
+  return <RoomPage key={id} id={id} />
+}
+
+function RoomPage({ id }: { id: string }) {
   const room = useRoom(id)
   const areKnown = useRooms() !== undefined
+  const [troubleWithMessages, setTrouble] = useState<unknown>()
   // One that was opened a moment ago may not be in the list yet.
   const { data, error, refetch } = useQuery<Room | null>({
     queryKey: roomKey(id),
@@ -41,12 +46,34 @@ export function Page() {
     staleTime: ({ state }) => (state.data === null ? Infinity : 0),
     retry: false,
   })
-  if (room) return <OpenRoom key={id} room={room} />
+  // Without waiting for the list of rooms, which says how many of them are new.
+  useEffect(
+    () =>
+      keepLoaded(`messages/${id}`, ({ signal }) =>
+        patiently('messages', async () => {
+          try {
+            await loadMessages(id, () => firstUnread(id, signal), signal)
+            setTrouble(undefined)
+          } catch (thrown) {
+            if (!signal.aborted) setTrouble(thrown)
+            throw thrown
+          }
+        }),
+      ),
+    [id],
+  )
+  if (room) return <OpenRoom room={room} trouble={troubleWithMessages} />
   return (
     <main id="main" className="room">
       {data === null ? <Gone /> : error ? <NoRoom error={error} retry={() => void refetch()} /> : <Waiting />}
     </main>
   )
+}
+
+/** Infinity when there is none. */
+async function firstUnread(id: string, signal: AbortSignal): Promise<number> {
+  const room = (await knownRooms(signal)).find((one) => one.id === id)
+  return room && room.unread > 0 ? room.lastReadSeq + 1 : Infinity
 }
 
 function Waiting() {
@@ -71,7 +98,8 @@ function Gone() {
   )
 }
 
-function OpenRoom({ room }: { room: Room }) {
+/** `trouble`: why its messages could not be fetched. */
+function OpenRoom({ room, trouble }: { room: Room; trouble: unknown }) {
   const say = useSay()
   const me = useMe()!
   const navigate = useNavigate()
@@ -79,28 +107,12 @@ function OpenRoom({ room }: { room: Room }) {
   const name = nameOf(room, me.id)
   const [other] = othersIn(room, me.id)
   const { data: messages } = useMessages(id)
-  const [error, setError] = useState<unknown>()
   const [hasSettings, setSettings] = useState(false)
   /** What was read when the room was opened: the line stays there until one leaves. */
   const [readAtFirst] = useState(room.unread > 0 ? room.lastReadSeq : undefined)
   const typists = useTyping()(id)
   const onSeen = useReading(room)
 
-  useEffect(
-    () =>
-      keepLoaded(`messages/${id}`, ({ signal }) =>
-        patiently('messages', async () => {
-          try {
-            await loadMessages(id, readAtFirst === undefined ? Infinity : readAtFirst + 1, signal)
-            setError(undefined)
-          } catch (thrown) {
-            if (!signal.aborted) setError(thrown)
-            throw thrown
-          }
-        }),
-      ),
-    [id, readAtFirst],
-  )
   useViewportHeight()
 
   return (
@@ -131,7 +143,7 @@ function OpenRoom({ room }: { room: Room }) {
         <MessageLog room={room} messages={messages} me={me} readAtFirst={readAtFirst} onSeen={onSeen} />
       ) : (
         <div className="log">
-          {error === undefined ? <Waiting /> : <Problem error={error} retry={() => loadAgain(`messages/${id}`)} />}
+          {trouble === undefined ? <Waiting /> : <Problem error={trouble} retry={() => loadAgain(`messages/${id}`)} />}
         </div>
       )}
       <p className="typing">

@@ -14,7 +14,7 @@ import { ApiError } from '../api.ts'
 import type { PostStatus, Room } from '../contract.ts'
 import { renewed } from '../renewal.ts'
 import { forgetMessages, type Messages, messagesKey } from './messages.ts'
-import { loadNotifications, NOTIFICATIONS, type Notifications, reloadNotifications } from './notifications.ts'
+import { loadNotifications, NOTIFICATIONS, type Notifications, position, reloadNotifications } from './notifications.ts'
 import { heardOfPresence } from './presence.ts'
 import { queries } from './queries.ts'
 import { changeRooms, dropRoom, fetchRooms, ROOMS } from './rooms.ts'
@@ -48,6 +48,7 @@ export function startLive(userId: string): () => void {
   const mine = createLive({
     url: '/api/stream',
     onState: show,
+    position,
     onUnauthenticated: async () => {
       if ((await renewed(true)) !== 'none') return
       // Not only when the page has heard of it: until then it would ask once more, as nobody.

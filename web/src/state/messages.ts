@@ -27,24 +27,29 @@ export const useMessages = (roomId: string) =>
 
 const messagesNow = (roomId: string): Messages | undefined => queries.getQueryData(messagesKey(roomId))
 
-/** Fetches the newest messages, back to `firstSeq` or a page, and to what was known before. Throws ApiError. */
-export async function loadMessages(roomId: string, firstSeq: number, signal: AbortSignal): Promise<void> {
+/**
+ * Fetches the newest messages: a page, and back to the seq that `back` resolves with (Infinity for no further) and to what was known before.
+ * Throws ApiError.
+ */
+export async function loadMessages(roomId: string, back: () => Promise<number>, signal: AbortSignal): Promise<void> {
   const known = messagesNow(roomId)?.items[0]?.seq ?? Infinity
-  const back = Math.min(firstSeq, known)
-  let items: Message[] = []
-  let before: number | undefined
-  let hasMore = true
-  do {
-    const page = await api('GET /api/rooms/{id}/messages', {
-      path: { id: roomId },
-      query: { before, limit: back === Infinity ? PAGE : 100 },
-      signal,
-    })
-    items = [...page.items.toReversed(), ...items]
-    before = page.next ?? undefined
-    hasMore = before !== undefined
-  } while (hasMore && back !== Infinity && items[0] && items[0].seq > back && items.length < MOST_AT_ONCE)
-  queries.setQueryData<Messages>(messagesKey(roomId), { items, hasMore })
+  let { items, next } = await pageOf(roomId, { limit: PAGE, signal })
+  const first = Math.min(await back(), known)
+  while (next !== null && items[0] && items[0].seq > first && first !== Infinity && items.length < MOST_AT_ONCE) {
+    const older = await pageOf(roomId, { before: next, limit: 100, signal })
+    items = [...older.items, ...items]
+    next = older.next
+  }
+  queries.setQueryData<Messages>(messagesKey(roomId), { items, hasMore: next !== null })
+}
+
+/** Oldest first. */
+async function pageOf(
+  id: string,
+  { signal, ...query }: { before?: number; limit: number; signal?: AbortSignal },
+): Promise<{ items: Message[]; next: number | null }> {
+  const { items, next } = await api('GET /api/rooms/{id}/messages', { path: { id }, query, ...(signal && { signal }) })
+  return { items: items.toReversed(), next }
 }
 
 /** Shows a message like this, whatever is known of it. */
@@ -68,13 +73,10 @@ async function fetchOlder(roomId: string): Promise<void> {
   const known = messagesNow(roomId)
   const first = known?.items[0]
   if (!known?.hasMore || !first) return
-  const { items, next } = await api('GET /api/rooms/{id}/messages', {
-    path: { id: roomId },
-    query: { before: first.seq, limit: PAGE },
-  })
+  const { items, next } = await pageOf(roomId, { before: first.seq, limit: PAGE })
   queries.setQueryData<Messages>(messagesKey(roomId), (now) =>
     // Only if they still fit.
-    now?.items[0]?.seq === first.seq ? { items: [...items.toReversed(), ...now.items], hasMore: next !== null } : now,
+    now?.items[0]?.seq === first.seq ? { items: [...items, ...now.items], hasMore: next !== null } : now,
   )
 }
 

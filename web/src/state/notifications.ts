@@ -1,5 +1,5 @@
 import type { NotificationState } from '@pando/live'
-import { useQuery } from '@tanstack/react-query'
+import { queryOptions, useQuery } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import type { Notification } from '../contract.ts'
 import { queries } from './queries.ts'
@@ -18,12 +18,24 @@ export const useNotifications = () =>
     staleTime: Infinity,
   })
 
+const summary = queryOptions({
+  queryKey: ['notification-summary'],
+  queryFn: ({ signal }) => api('GET /api/notifications/summary', { signal }),
+  staleTime: Infinity,
+})
+
+/** Begins to ask where the stream stands: it is needed before anything else of a member's is fetched. */
+export const askPosition = (): void => void queries.prefetchQuery(summary)
+
+/** Where the stream stands, or has stood before anything was fetched. Throws ApiError. */
+export const position = async (): Promise<string> => (await queries.fetchQuery(summary)).cursor
+
 async function fetchNotifications(signal?: AbortSignal): Promise<Notifications> {
-  const options = signal ? { signal } : {}
   // First where the stream stands, then what there is: what is told meanwhile may be in both.
-  const summary = await api('GET /api/notifications/summary', options)
-  const { items, next } = await api('GET /api/notifications', { query: { limit: 50 }, ...options })
-  return { ...summary, items, next }
+  const { unread, cursor } = await queries.fetchQuery(summary)
+  queries.removeQueries(summary)
+  const { items, next } = await api('GET /api/notifications', { query: { limit: 50 }, ...(signal && { signal }) })
+  return { unread, cursor, items, next }
 }
 
 export async function loadNotifications(signal: AbortSignal): Promise<void> {

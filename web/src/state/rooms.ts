@@ -43,6 +43,24 @@ export const useRoom = (id: string): Room | undefined => useAllRooms()?.find((ro
 
 export const roomsNow = (): Room[] | undefined => queries.getQueryData<Room[]>(ROOMS)
 
+/** Resolves with my rooms, as soon as they are known; throws when `signal` is aborted. */
+export async function knownRooms(signal: AbortSignal): Promise<Room[]> {
+  signal.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<Room[]>()
+  const look = (): void => {
+    const rooms = roomsNow()
+    if (rooms) resolve(rooms)
+  }
+  const stop = queries.getQueryCache().subscribe(look)
+  const giveUp = (): void => reject(signal.reason)
+  signal.addEventListener('abort', giveUp)
+  look()
+  return promise.finally(() => {
+    stop()
+    signal.removeEventListener('abort', giveUp)
+  })
+}
+
 export function changeRooms(change: (rooms: Room[]) => Room[]): void {
   queries.setQueryData<Room[]>(ROOMS, (rooms) => rooms && change(rooms))
 }
