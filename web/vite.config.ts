@@ -1,6 +1,24 @@
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin } from 'vite'
+
+/** Puts boot.ts on the page, before the app: scripts run in their order, and it needs nothing of that. */
+const boot: Plugin = {
+  name: 'boot',
+  transformIndexHtml: {
+    order: 'post',
+    handler(page, { bundle = {} }) {
+      const isBoot = (id: string): boolean => id.endsWith('/src/boot.ts')
+      const file = Object.values(bundle).find((one) => one.type === 'chunk' && one.moduleIds.some(isBoot))
+      return page.replace(
+        '<script ',
+        `<script type="module" crossorigin src="/${file?.fileName}"></script>\n    <script `,
+      )
+    },
+  },
+  apply: 'build',
+}
 
 export default defineConfig({
+  plugins: [boot],
   build: {
     // The budgets are checked by what is loaded when: test/budget.test.ts.
     manifest: true,
@@ -10,14 +28,20 @@ export default defineConfig({
     // The browsers below preload modules by themselves.
     modulePreload: { polyfill: false },
     rolldownOptions: {
+      input: ['index.html', 'src/boot.ts'],
       output: {
         // What a first visit needs in few files: a browser fetches six at a time. Left to itself the bundler makes one for each combination of
         // pages that share something, 35 for a page.
         codeSplitting: {
           includeDependenciesRecursively: false,
           groups: [
+            {
+              name: 'boot',
+              test: /(src\/(addresses|begun|boot|pages|renewal|words\/load)\.ts|preload-helper\.js)$/,
+              priority: 2,
+            },
             { name: 'app', tags: ['$initial'], test: (id) => !/(main\.tsx|index\.html)$/.test(id), priority: 1 },
-            { name: 'parts', test: /\/web\/src\/(parts|state|pages|styles)\//, minShareCount: 2 },
+            { name: 'parts', test: /\/web\/src\/(?!admin\/)/, minShareCount: 2 },
           ],
         },
       },

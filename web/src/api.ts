@@ -1,3 +1,4 @@
+import { takeBegun } from './begun.ts'
 import type { Endpoints, Image, Problem } from './contract.ts'
 import { renewed } from './renewal.ts'
 
@@ -137,7 +138,7 @@ async function request(address: string, init: RequestInit): Promise<Response> {
 
 async function answered(address: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(address, init)
+    return await ((init.method === 'GET' && takeBegun(address)) || fetch(address, init))
   } catch (error) {
     if (init.signal?.aborted) throw error
     throw new ApiError('network')

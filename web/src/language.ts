@@ -1,19 +1,13 @@
-// The texts, in the language of the profile, else of the browser, else English. Only the one that is shown is loaded.
+// The texts, in the language of the profile, else of the browser, else English.
 import { useSyncExternalStore } from 'react'
 import type { Language } from './contract.ts'
 import { fill, type Values } from './fill.ts'
 import type { Words } from './words/en.ts'
+import { keepLanguage, loadWords } from './words/load.ts'
 
 export type Key = keyof Words
 /** A text with its blanks filled in. */
 export type Say = (key: Key, values?: Values) => string
-
-const KEY = 'pando.language'
-const LOADS: Record<Language, () => Promise<Words>> = {
-  en: async () => (await import('./words/en.ts')).en,
-  ko: async () => (await import('./words/ko.ts')).ko,
-}
-const isLanguage = (value: unknown): value is Language => value === 'ko' || value === 'en'
 
 let language: Language = 'en'
 let words: Words | undefined
@@ -21,20 +15,12 @@ let wanted: Language | undefined
 let say: Say = (key) => key
 const listeners = new Set<() => void>()
 
-/** The one that was chosen here, else the browser's. */
-export function ownLanguage(): Language {
-  const chosen = localStorage.getItem(KEY)
-  if (isLanguage(chosen)) return chosen
-  const preferred = navigator.languages.map((tag) => tag.slice(0, 2)).find(isLanguage)
-  return preferred ?? 'en'
-}
-
 /** Shows everything in this language, from now on and at the next visit. */
 export async function setLanguage(next: Language): Promise<void> {
   wanted = next
-  const loaded = await LOADS[next]()
+  const loaded = await loadWords(next)
   if (wanted !== next) return
-  localStorage.setItem(KEY, next)
+  keepLanguage(next)
   language = next
   words = loaded
   say = (key, values) => fill(loaded[key], values)

@@ -1,17 +1,16 @@
 import { createBrowserRouter, type RouteObject } from 'react-router'
+import { type Address, type LoadPage, loadNotFound, PAGES } from './pages.ts'
 import { Members } from './shell/members.tsx'
 import { RouteProblem } from './shell/route-problem.tsx'
 import { Shell } from './shell/shell.tsx'
 import { askPost, askPosts } from './state/posts.ts'
 
-/** A page of its own chunk. `ask` begins to fetch what it shows while that chunk is on its way. */
-const page = (
-  path: string,
-  load: () => Promise<{ Page: React.ComponentType }>,
-  ask?: (address: URLSearchParams, id: string) => void,
-): RouteObject => ({
+const shown = (load: LoadPage) => async () => ({ Component: (await load()).Page })
+
+/** `ask` begins to fetch what the page shows while its code is on its way. */
+const page = (path: Address, ask?: (address: URLSearchParams, id: string) => void): RouteObject => ({
   path,
-  lazy: async () => ({ Component: (await load()).Page }),
+  lazy: shown(PAGES[path]),
   ...(ask && {
     loader({ request, params: { id = '' } }) {
       ask(new URL(request.url).searchParams, id)
@@ -29,42 +28,34 @@ export const router = createBrowserRouter([
       {
         errorElement: <RouteProblem />,
         children: [
-          page('/', () => import('./pages/home.tsx'), askPosts),
-          page(
-            '/posts/:id',
-            () => import('./pages/post.tsx'),
-            (_, id) => askPost(id),
-          ),
-          page('/sign-up', () => import('./pages/sign-up.tsx')),
-          page('/log-in', () => import('./pages/log-in.tsx')),
-          page('/account-deletion', () => import('./pages/account-deletion.tsx')),
+          page('/', askPosts),
+          page('/posts/:id', (_, id) => askPost(id)),
+          page('/sign-up'),
+          page('/log-in'),
+          page('/account-deletion'),
           {
             element: <Members />,
             children: [
-              page('/posts/new', () => import('./pages/new-post.tsx')),
-              page('/posts/:id/edit', () => import('./pages/edit-post.tsx')),
-              {
-                path: '/rooms',
-                lazy: async () => ({ Component: (await import('./pages/rooms.tsx')).Page }),
-                children: [page(':id', () => import('./pages/room.tsx'))],
-              },
-              page('/notifications', () => import('./pages/notifications.tsx')),
-              page('/friends', () => import('./pages/friends.tsx')),
-              page('/me', () => import('./pages/me.tsx')),
-              page('/settings', () => import('./pages/settings.tsx')),
+              page('/posts/new'),
+              page('/posts/:id/edit'),
+              { path: '/rooms', lazy: shown(PAGES['/rooms']), children: [page('/rooms/:id')] },
+              page('/notifications'),
+              page('/friends'),
+              page('/me'),
+              page('/settings'),
               {
                 path: '/admin',
-                lazy: async () => ({ Component: (await import('./admin/operations.tsx')).Page }),
+                lazy: shown(PAGES['/admin']),
                 children: [
-                  page('sagas', () => import('./admin/sagas.tsx')),
-                  page('sagas/:type/:id', () => import('./admin/saga.tsx')),
-                  page('parked', () => import('./admin/parked.tsx')),
-                  page('lag', () => import('./admin/lag.tsx')),
+                  page('/admin/sagas'),
+                  page('/admin/sagas/:type/:id'),
+                  page('/admin/parked'),
+                  page('/admin/lag'),
                 ],
               },
             ],
           },
-          page('*', () => import('./pages/not-found.tsx')),
+          { path: '*', lazy: shown(loadNotFound) },
         ],
       },
     ],

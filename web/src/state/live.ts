@@ -11,6 +11,7 @@ import {
 } from '@pando/live'
 import { useSyncExternalStore } from 'react'
 import { ApiError } from '../api.ts'
+import { forgetBegun } from '../begun.ts'
 import type { PostStatus, Room } from '../contract.ts'
 import { renewed } from '../renewal.ts'
 import { forgetMessages, type Messages, messagesKey } from './messages.ts'
@@ -67,6 +68,7 @@ export function startLive(userId: string): () => void {
     for (const key of ['presence', 'post', 'friends']) void queries.invalidateQueries({ queryKey: [key] })
   })
   for (const entry of loads.values()) entry.remove = mine.load(entry.load)
+  mine.on('*', forgetBegun)
   mine.on('*', apply)
   mine.start()
   return () => {
