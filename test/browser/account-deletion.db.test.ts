@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { transaction } from '@pando/saga'
 import { post, walletAccount } from '../../services/customer/src/ledger.ts'
+import { becomes } from '../support/page-watch.ts'
 import { startWeb } from '../support/web.ts'
 
 const web = await startWeb({ after })
@@ -70,7 +71,7 @@ for (const language of ['en', 'ko'] as const)
     await steps.getByRole('listitem', { name: words.wallet.done }).waitFor()
     assert.equal(await steps.locator('[data-status=done]').count(), 4)
     // Nobody is logged in any more, and it is still there to be read.
-    await page.waitForFunction(`localStorage.getItem('pando.renewed-at') === null`)
+    await becomes(page, `localStorage.getItem('pando.renewed-at') === null`)
     assert.ok(await page.getByRole('heading', { level: 1, name: words.gone }).isVisible())
 
     await page.getByRole('main').getByRole('link', { name: words.onward }).click()

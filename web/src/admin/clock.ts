@@ -1,3 +1,5 @@
+import type { Language } from '../contract.ts'
+
 /** 14:02:07.118, by this browser's zone. */
 export function exactTimeOf(time: string): string {
   const date = new Date(time)
@@ -5,9 +7,11 @@ export function exactTimeOf(time: string): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`
 }
 
-/** 22 Nov 2026, 14:02:07.118. */
-export const exactDateOf = (time: string): string =>
-  `${new Date(time).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })}, ${exactTimeOf(time)}`
+/** 22 Nov 2026, 14:02:07.118; 2026년 11월 22일, 14:02:07.118. */
+export const exactDateOf = (time: string, language: Language): string => {
+  const style = { day: 'numeric', month: 'short', year: 'numeric' } as const
+  return `${new Date(time).toLocaleDateString(language === 'en' ? 'en-GB' : language, style)}, ${exactTimeOf(time)}`
+}
 
 /** 12 ms, 1.04 s, 3 min. */
 export function spanOf(ms: number): string {

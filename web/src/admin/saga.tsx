@@ -3,6 +3,7 @@ import { useEffect, useMemo, useState } from 'react'
 import { Link, useParams } from 'react-router'
 import { api } from '../api.ts'
 import type { SagaWithHistory } from '../contract.ts'
+import { useLanguage } from '../language.ts'
 import { Heading } from '../parts/heading.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Problem } from '../parts/problem.tsx'
@@ -60,7 +61,7 @@ function Shown({ saga }: { saga: SagaWithHistory }) {
             <Icon name={STEP_ICONS[status]} spins={status === 'pending'} />
             <div>
               <b data-lane={step}>{step}</b>
-              <small>{reason ? `${status}: ${reason}` : status}</small>
+              <small>{reason ? `${words.stepIs[status]}: ${reason}` : words.stepIs[status]}</small>
             </div>
           </li>
         ))}
@@ -100,6 +101,7 @@ function Why({ saga }: { saga: SagaWithHistory }) {
 
 function Facts({ saga: { startedAt, endedAt, deadline, version, ownerId, steps } }: { saga: SagaWithHistory }) {
   const words = useWords()
+  const language = useLanguage()
   const [now, setNow] = useState(Date.now)
   useEffect(() => {
     if (endedAt !== null) return
@@ -112,7 +114,7 @@ function Facts({ saga: { startedAt, endedAt, deadline, version, ownerId, steps }
   return (
     <dl className="saga-facts">
       {[
-        [words.started, exactDateOf(startedAt)],
+        [words.started, exactDateOf(startedAt, language)],
         [words.took, spanOf((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt))],
         [
           words.deadline,

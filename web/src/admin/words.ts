@@ -24,6 +24,7 @@ const en = {
   compensating: 'Undoing',
   completed: 'Completed',
   failed: 'Failed, undone',
+  stepIs: { pending: 'pending', done: 'done', failed: 'failed', undone: 'undone', skipped: 'skipped' },
   why: {
     running: 'It waits for {steps}.',
     overdue: 'It is past its deadline and waits for {steps}.',
@@ -107,6 +108,7 @@ const ko: Words = {
   compensating: '되돌리는 중',
   completed: '완료',
   failed: '실패, 되돌림',
+  stepIs: { pending: '대기', done: '완료', failed: '실패', undone: '되돌림', skipped: '건너뜀' },
   why: {
     running: '{steps}의 답을 기다려요.',
     overdue: '기한이 지났고, {steps}의 답을 기다려요.',

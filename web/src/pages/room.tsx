@@ -171,20 +171,19 @@ function WhoIsThere({ room, name, otherId }: { room: Room; name: string; otherId
   const language = useLanguage()
   const presence = usePresence(otherId === undefined ? [] : [otherId])
   const there = otherId === undefined ? undefined : presence(otherId)
+  const about =
+    room.type === 'group'
+      ? say('room.members', { count: room.members.length })
+      : there?.online
+        ? say('room.online')
+        : there?.lastSeenAt && say('room.lastSeen', { time: fullTimeOf(there.lastSeenAt, language) })
   return (
     <>
       <Avatar name={name} id={otherId ?? room.id} presence={there} />
       <div>
         <Heading title={name} />
-        <small>
-          {room.type === 'group'
-            ? say('room.members', { count: room.members.length })
-            : there?.online
-              ? say('room.online')
-              : there?.lastSeenAt
-                ? say('room.lastSeen', { time: fullTimeOf(there.lastSeenAt, language) })
-                : ''}
-        </small>
+        {/* Its line is kept free while it is being asked. */}
+        {(about || (otherId !== undefined && !there)) && <small>{about}</small>}
       </div>
     </>
   )
