@@ -7,7 +7,8 @@ import type { Row } from './row.ts'
 import { answer, serve, start } from './sse.ts'
 import type { ServerOrder } from './sse-server.ts'
 
-const IDLE = { streams: 10_000, minutes: 10, settlingMinutes: 2 }
+/** Streams end after 8 to 12 minutes: `steadyMinutes` are those in which none has. */
+const IDLE = { streams: 10_000, minutes: 10, settlingMinutes: 2, steadyMinutes: 7 }
 const KILLED = { streams: 8_000, events: 5 }
 const HEARTBEAT_S = 30
 
@@ -17,9 +18,9 @@ export async function soak(): Promise<Row[]> {
 
 /** Nothing happens but heartbeats. Memory is looked at after a collection, so that what grows is what is held. */
 async function idle(): Promise<Row[]> {
-  const { streams, minutes, settlingMinutes } = IDLE
+  const { streams, minutes, settlingMinutes, steadyMinutes } = IDLE
   await using bench = await start('hub, own streams')
-  /** Streams end after 8 to 12 minutes; whoever was on one comes back. */
+  /** Whoever was on a stream that has ended comes back. */
   const pass = async (minutes: number): Promise<void> => {
     for (let second = 0; second < minutes * 60; second++) {
       await bench.open(streams)
@@ -37,24 +38,26 @@ async function idle(): Promise<Row[]> {
   const first = await look()
   const from = performance.now()
   let last = first
+  let steady = first
   let cpuUs = 0
   for (let minute = 1; minute <= minutes - settlingMinutes; minute++) {
     await pass(1)
     const now = await look()
     cpuUs += now.cpuUs - last.cpuUsAfter
     last = now
+    if (minute + settlingMinutes === steadyMinutes) steady = now
     console.error(`soak, minute ${minute + settlingMinutes}: ${JSON.stringify(last)}`)
   }
   const seconds = (performance.now() - from) / 1000
-  const perMinute = ((last.rssKb - first.rssKb) / seconds) * 60
+  const perMinute = (steady.rssKb - first.rssKb) / (steadyMinutes - settlingMinutes)
   const cpu = cpuUs / seconds / 10_000
   const due = (streams * seconds) / HEARTBEAT_S
   return [
     {
-      what: `${streams.toLocaleString('en')} idle streams for ${minutes} minutes: memory, after ${settlingMinutes}`,
+      what: `${streams.toLocaleString('en')} idle streams for ${minutes} minutes: memory, from ${settlingMinutes} to ${steadyMinutes}`,
       value: `${perMinute.toFixed(0)} KB a minute`,
       target: 'about 0',
-      detail: `${Math.round(first.rssKb / 1024)} MB then, ${Math.round(last.rssKb / 1024)} MB at the end; ${last.open} open`,
+      detail: `${mb(first.rssKb)}, then ${mb(steady.rssKb)}; ${mb(last.rssKb)} at the end, when streams are replaced by new ones`,
     },
     {
       what: 'their CPU, of one core',
@@ -64,6 +67,8 @@ async function idle(): Promise<Row[]> {
     },
   ]
 }
+
+const mb = (kb: number): string => `${Math.round(kb / 1024)} MB`
 
 /** Two instances have the same streams; one of them is killed, and all who were there come to the other one. */
 async function killed(): Promise<Row> {
