@@ -8,9 +8,10 @@ const boot: Plugin = {
     handler(page, { bundle = {} }) {
       const isBoot = (id: string): boolean => id.endsWith('/src/boot.ts')
       const file = Object.values(bundle).find((one) => one.type === 'chunk' && one.moduleIds.some(isBoot))
+      if (!file) throw new Error('boot.ts is in no file of the build')
       return page.replace(
         '<script ',
-        `<script type="module" crossorigin src="/${file?.fileName}"></script>\n    <script `,
+        `<script type="module" crossorigin src="/${file.fileName}"></script>\n    <script `,
       )
     },
   },

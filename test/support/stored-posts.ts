@@ -1,18 +1,12 @@
 import { type Database, transaction } from '@pando/saga'
+import type { PostRow } from '../../services/market/src/post.ts'
 import { searchText } from '../../services/market/src/search-text.ts'
 
-/** A post as the market keeps it; '' for no category. */
-export interface StoredPost {
-  id: string
-  sellerId: string
-  title: string
-  content: string
-  price: number
-  category: string
-  status: string
-  wishes: number
-  views: number
-}
+/** What the market keeps of a post. */
+export type StoredPost = Pick<
+  PostRow,
+  'id' | 'sellerId' | 'title' | 'content' | 'price' | 'category' | 'status' | 'wishes' | 'views'
+>
 
 /** Stores posts as the market does, past its commands. */
 export async function storePosts(db: Database, posts: readonly StoredPost[]): Promise<void> {

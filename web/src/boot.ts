@@ -10,14 +10,14 @@ const ignore = (): void => {}
 const pages = pagesAt(location.pathname, Object.keys(PAGES) as Address[])
 loadWords(ownLanguage()).catch(ignore)
 for (const page of pages) PAGES[page]().catch(ignore)
-if (mayHaveSession()) begun().catch(ignore)
+if (mayHaveSession()) beginRequests().catch(ignore)
 
-async function begun(): Promise<void> {
+async function beginRequests(): Promise<void> {
   if ((await renewed(false)) !== 'good') return
   void begin('/api/me')
   // Where the stream stands, before anything that it tells changes of.
   const { ok } = await begin('/api/notifications/summary')
   if (!ok) return
   if (pages.includes('/rooms')) void begin('/api/rooms?limit=100')
-  if (pages.includes('/rooms/:id')) void begin(`/api${location.pathname}/messages?limit=50`)
+  if (pages.includes('/rooms/:id')) void begin(`/api/rooms/${location.pathname.split('/')[2]}/messages?limit=50`)
 }

@@ -27,6 +27,10 @@ export const clockOf = (time: string | number, language: Language): string =>
 export const dayOf = (time: string | number, language: Language): string =>
   format(language, 'day', { year: 'numeric', month: 'long', day: 'numeric', weekday: 'long' }).format(new Date(time))
 
+/** 22 Nov 2026; 2026년 11월 22일. */
+export const dateOf = (time: string | number, language: Language): string =>
+  format(language, 'date', { year: 'numeric', month: 'short', day: 'numeric' }).format(new Date(time))
+
 /** All of it, to the minute. */
 export const fullTimeOf = (time: string | number, language: Language): string =>
   format(language, 'full', { dateStyle: 'full', timeStyle: 'short' }).format(new Date(time))
@@ -45,10 +49,6 @@ export function agoOf(time: string, now: number, language: Language, say: Say): 
   if (ms < HOUR_MS) return say('time.minutes', { count: Math.floor(ms / MINUTE_MS) })
   if (isSameDay(time, now)) return say('time.hours', { count: Math.max(1, Math.floor(ms / HOUR_MS)) })
   if (isSameDay(time, now - DAY_MS)) return say('time.yesterday')
-  const isThisYear = new Date(time).getFullYear() === new Date(now).getFullYear()
-  return format(language, isThisYear ? 'date' : 'dated', {
-    month: 'short',
-    day: 'numeric',
-    ...(!isThisYear && { year: 'numeric' as const }),
-  }).format(new Date(time))
+  if (new Date(time).getFullYear() !== new Date(now).getFullYear()) return dateOf(time, language)
+  return format(language, 'month', { month: 'short', day: 'numeric' }).format(new Date(time))
 }

@@ -1,4 +1,5 @@
 import type { Language } from '../contract.ts'
+import { dateOf } from '../format.ts'
 
 /** 14:02:07.118, by this browser's zone. */
 export function exactTimeOf(time: string): string {
@@ -8,10 +9,8 @@ export function exactTimeOf(time: string): string {
 }
 
 /** 22 Nov 2026, 14:02:07.118; 2026년 11월 22일, 14:02:07.118. */
-export const exactDateOf = (time: string, language: Language): string => {
-  const style = { day: 'numeric', month: 'short', year: 'numeric' } as const
-  return `${new Date(time).toLocaleDateString(language === 'en' ? 'en-GB' : language, style)}, ${exactTimeOf(time)}`
-}
+export const exactDateOf = (time: string, language: Language): string =>
+  `${dateOf(time, language)}, ${exactTimeOf(time)}`
 
 /** 12 ms, 1.04 s, 3 min. */
 export function spanOf(ms: number): string {

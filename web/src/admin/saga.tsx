@@ -7,6 +7,7 @@ import { useLanguage } from '../language.ts'
 import { Heading } from '../parts/heading.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Problem } from '../parts/problem.tsx'
+import { STEP_ICONS } from '../parts/step-icons.ts'
 import { useListOf } from '../state/saga.ts'
 import { exactDateOf, shortIdOf, spanOf } from './clock.ts'
 import { EventInspector } from './event-inspector.tsx'
@@ -15,7 +16,6 @@ import { SagaLanes } from './saga-lanes.tsx'
 import { isOverdue, SagaTag } from './saga-tag.tsx'
 import { TrueScale } from './true-scale.tsx'
 import { useWords } from './words.ts'
-import { STEP_ICONS } from '../parts/step-icons.ts'
 
 const RUNNING_EVERY_MS = 1_000
 

@@ -6,7 +6,7 @@ import { useSyncExternalStore } from 'react'
 import { api, ApiError } from '../api.ts'
 import type { Sending } from '../contract.ts'
 import { type Messages, messagesKey } from './messages.ts'
-import { queries } from './queries.ts'
+import { onceCached, queries } from './queries.ts'
 
 export interface Outgoing {
   roomId: string
@@ -149,10 +149,5 @@ function removeWhenShown(entry: Outgoing, seq: number): void {
     (queries.getQueryData<Messages>(messagesKey(entry.roomId))?.items.at(-1)?.seq ?? Infinity) >= seq
   // Those who show messages are told of them a moment later: not to be left without both, this waits for its turn behind that.
   const remove = (): void => notifyManager.schedule(() => removeOutgoing(entry))
-  if (isShown()) return remove()
-  const stop = queries.getQueryCache().subscribe(() => {
-    if (!isShown()) return
-    stop()
-    remove()
-  })
+  onceCached(isShown, remove)
 }

@@ -20,3 +20,17 @@ export const queries = new QueryClient({
     },
   },
 })
+
+/** Calls `act` as soon as the cache is such that `ask` holds: now, or after a change. Returns what ends the wait. */
+export function onceCached(ask: () => boolean, act: () => void): () => void {
+  if (ask()) {
+    act()
+    return () => {}
+  }
+  const stop = queries.getQueryCache().subscribe(() => {
+    if (!ask()) return
+    stop()
+    act()
+  })
+  return stop
+}

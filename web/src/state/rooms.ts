@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { api } from '../api.ts'
 import type { Page, Room } from '../contract.ts'
-import { queries } from './queries.ts'
+import { onceCached, queries } from './queries.ts'
 
 export const ROOMS = ['rooms'] as const
 /** The ids of those that I am about to leave. */
@@ -46,18 +46,15 @@ export const roomsNow = (): Room[] | undefined => queries.getQueryData<Room[]>(R
 /** Resolves with my rooms, as soon as they are known; throws when `signal` is aborted. */
 export async function knownRooms(signal: AbortSignal): Promise<Room[]> {
   signal.throwIfAborted()
-  const { promise, resolve, reject } = Promise.withResolvers<Room[]>()
-  const look = (): void => {
-    const rooms = roomsNow()
-    if (rooms) resolve(rooms)
-  }
-  const stop = queries.getQueryCache().subscribe(look)
-  const giveUp = (): void => reject(signal.reason)
-  signal.addEventListener('abort', giveUp)
-  look()
-  return promise.finally(() => {
-    stop()
-    signal.removeEventListener('abort', giveUp)
+  return new Promise((resolve, reject) => {
+    const stop = onceCached(
+      () => roomsNow() !== undefined,
+      () => resolve(roomsNow()!),
+    )
+    signal.addEventListener('abort', () => {
+      stop()
+      reject(signal.reason)
+    })
   })
 }
 

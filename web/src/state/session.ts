@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { api, ApiError } from '../api.ts'
+import { forgetBegun } from '../begun.ts'
 import type { Language, Profile } from '../contract.ts'
 import { mayHaveSession, sessionBegan, sessionOver } from '../renewal.ts'
 import { queries } from './queries.ts'
@@ -74,6 +75,7 @@ export function resume(): void {
 
 /** What one user may see is not another's to see. */
 function forgetOthers(): void {
+  forgetBegun()
   queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== ME[0] })
 }
 
